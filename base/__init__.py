@@ -1,0 +1,1 @@
+"""What both sides stand on. Nothing in here knows of a ward, a hospital or a photo."""
