@@ -1,0 +1,160 @@
+# shellcheck shell=bash
+# What ./test and ./demo need, found or made. Sourced by both; wants $root to be the checkout.
+#
+# Nothing on standard output: it belongs to whoever sourced this. apt is called only when
+# something is missing, pip only when .venv does not hold what the lock file says.
+
+say() { printf '%s\n' "$*" >&2; }
+
+die() {
+  say "$(basename "$0"): $*"
+  exit 1
+}
+
+# On Debian an ordinary user's PATH lacks the folder where mosquitto lives.
+case ":$PATH:" in
+  *:/usr/sbin:*) ;;
+  *) PATH="$PATH:/usr/sbin:/sbin" ;;
+esac
+export PATH
+
+# ---- the machine ---------------------------------------------------------------------------
+
+python_fits() {
+  "$1" -c 'import sys; sys.exit(not ((3, 11) <= sys.version_info and sys.platform == "linux"))' \
+    2>/dev/null
+}
+
+find_python() { # prints the Python to build .venv from
+  local candidate
+  for candidate in ${WARDSEAL_PYTHON:+"$WARDSEAL_PYTHON"} \
+    python3 python3.13 python3.12 python3.11 /usr/bin/python3; do
+    if python_fits "$candidate"; then
+      command -v "$candidate"
+      return
+    fi
+  done
+  die "Python 3.11 or newer on Linux is needed. Debian 12, Debian 13 and Raspberry Pi OS bring" \
+    "it (apt-get install python3); another one can be named in WARDSEAL_PYTHON."
+}
+
+has_library() { "$python" -c 'import ctypes, sys; ctypes.CDLL(sys.argv[1])' "$1" 2>/dev/null; }
+has_venv() { "$python" -c 'import ensurepip, venv' 2>/dev/null; }
+has_program() { command -v "$1" >/dev/null; }
+
+missing_packages() { # missing_packages runtime|dev|interop: Debian's names, one a line
+  has_venv || echo python3-venv
+  has_program mosquitto || echo mosquitto
+  has_library libturbojpeg.so.0 || echo libturbojpeg0
+  has_library libseccomp.so.2 || echo libseccomp2
+  [ "$1" = runtime ] || has_program shellcheck || echo shellcheck
+  [ "$1" != interop ] || has_program node || echo nodejs
+  [ "$1" != interop ] || has_program npm || echo npm
+}
+
+# Debian starts every service it installs. We want mosquitto's program, not a second broker on
+# this machine, so the service is masked while apt works and left disabled afterwards.
+install_packages() {
+  (
+    as_root=()
+    if [ "$(id -u)" -ne 0 ]; then
+      if ! has_program sudo || ! { sudo -n true 2>/dev/null || [ -t 0 ]; }; then
+        die "these packages are missing, and installing them needs root: $*
+Run this as root, then start again:  apt-get install --no-install-recommends $*"
+      fi
+      as_root=(sudo)
+    fi
+    has_program apt-get || die "these are missing, and there is no apt-get here: $*
+Install them with this system's own tools (the names are Debian's), then start again."
+
+    say "Installing with apt: $*"
+    broker=
+    case " $* " in *" mosquitto "*) broker=mosquitto.service ;; esac
+    if [ -n "$broker" ] && has_program systemctl; then
+      trap '"${as_root[@]}" systemctl --quiet unmask "$broker" >&2 || true' EXIT
+      "${as_root[@]}" systemctl --quiet mask "$broker" >&2 || true
+    fi
+
+    # RUNLEVEL=1 is for machines without systemd: invoke-rc.d starts nothing in that level.
+    apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
+      apt-get --quiet --yes -o DPkg::Lock::Timeout=300)
+    "${apt[@]}" update >&2 || say "apt-get update failed; trying with the lists that are here."
+    "${apt[@]}" install --no-install-recommends "$@" >&2 ||
+      die "apt could not install: $* (its own words are above)"
+
+    if [ -n "$broker" ]; then
+      if has_program systemctl; then
+        "${as_root[@]}" systemctl --quiet disable "$broker" >&2 2>/dev/null || true
+      fi
+      if [ ! -d /run/systemd/system ] && [ -x /etc/init.d/mosquitto ]; then
+        "${as_root[@]}" /etc/init.d/mosquitto stop >&2 || true
+      fi
+      say "mosquitto is installed; its system service is left off, nothing here uses it."
+    fi
+  )
+}
+
+# ---- .venv ---------------------------------------------------------------------------------
+
+sha256() { sha256sum "$1" | cut -d' ' -f1; }
+
+# .venv/made-from says what .venv was made from: which Python, for which folder, which lock files.
+make_venv() { # make_venv requirements.lock|requirements-dev.lock
+  local lock=$1 venv="$root/.venv" record="$root/.venv/made-from" identity runtime all
+  identity="python $("$python" -c 'import sys; print(sys.version.split()[0], sys.base_prefix)')"
+  identity="$identity for $root"
+  runtime="requirements.lock $(sha256 "$root/requirements.lock")"
+  all="requirements-dev.lock $(sha256 "$root/requirements-dev.lock")"
+  local wanted=$runtime
+  [ "$lock" = requirements.lock ] || wanted=$all
+
+  recorded() { [ -r "$record" ] && grep -qxF -- "$1" "$record"; }
+  if recorded "$identity" && recorded "$wanted" && "$venv/bin/python" -c '' 2>/dev/null; then
+    return
+  fi
+  # The developers' lock only adds to the runtime's; anything else starts from nothing, so that
+  # a package dropped from the lock cannot linger.
+  if ! recorded "$identity" || ! recorded "$runtime" || grep -q '^requirements-dev' "$record"; then
+    say "Making .venv with $("$python" --version)"
+    rm -rf "$venv"
+    "$python" -m venv "$venv" >&2 || die "could not make $venv; its own words are above"
+  fi
+  say "Installing $(grep -c '==' "$root/$lock") packages from $lock (the first time downloads them)"
+  rm -f "$record"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-deps \
+    --only-binary=:all: --require-hashes --requirement "$root/$lock" >&2 ||
+    die "pip could not install from $lock; its own words are above. Ready-built packages exist for
+CPython 3.11 to 3.13 on 64-bit x86 and ARM (this is $("$python" --version) on $(uname -m))."
+
+  # The checkout itself: importable from anywhere, and the program beside the other programs.
+  local site
+  site=$("$venv/bin/python" -c 'import sysconfig; print(sysconfig.get_path("purelib"))')
+  printf '%s\n' "$root" >"$site/wardseal.pth"
+  printf '#!/bin/sh\nexec "%s/bin/python" -P -m cli "$@"\n' "$venv" >"$venv/bin/wardseal"
+  chmod +x "$venv/bin/wardseal"
+
+  {
+    echo "$identity"
+    echo "$runtime"
+    [ "$lock" = requirements.lock ] || echo "$all"
+  } >"$record"
+}
+
+set_up() { # set_up runtime|dev|interop
+  local kind=$1 lock=requirements-dev.lock packages
+  [ "$kind" != runtime ] || lock=requirements.lock
+  python=$(find_python) || exit 1
+  mapfile -t packages < <(missing_packages "$kind")
+  if [ "${#packages[@]}" -gt 0 ]; then
+    install_packages "${packages[@]}" || exit 1
+    hash -r
+    mapfile -t packages < <(missing_packages "$kind")
+    [ "${#packages[@]}" -eq 0 ] ||
+      die "still missing after apt: ${packages[*]} (looked with $python)"
+  fi
+  # One at a time: two terminals may start in one checkout.
+  (
+    flock 9
+    make_venv "$lock"
+  ) 9<"$root/scripts" || exit 1
+}
