@@ -9,7 +9,7 @@ or an unknown tag can never be a second spelling of something that was signed or
 (-24 to 23); ``encode`` holds every map to that.
 """
 
-from collections.abc import Iterable
+import io
 from typing import Final
 
 import cbor2
@@ -46,6 +46,17 @@ def decode(data: Buffer, *, limit: int, what: str) -> object:
     if again != raw:
         raise FormatError(f"{what} is not deterministic CBOR (RFC 8949 section 4.2.1)")
     return value
+
+
+def decode_first(data: Buffer, *, limit: int, what: str) -> tuple[object, int]:
+    """Decode the first value in ``data`` and return it with its length in bytes."""
+    with io.BytesIO(bytes(data[:limit])) as stream:
+        try:
+            value = cbor2.CBORDecoder(stream).decode()
+        except (cbor2.CBORError, ValueError, TypeError, OverflowError, RecursionError) as e:
+            raise FormatError(f"{what} is not CBOR: {e}") from None
+    length = len(encode(value))
+    return decode(data[:length], limit=limit, what=what), length
 
 
 def _check(value: object, depth: int) -> None:
@@ -120,8 +131,14 @@ class Reader:
     def bytes(self, limit: int) -> memoryview:
         """Read one byte string of at most ``limit`` bytes; the result is a view, not a copy."""
         length = self.head(BYTES)
-        if length > limit or length > len(self.view) - self.at:
-            raise FormatError(f"{self.what} has a part of {length} bytes, more than it may or has")
+        if length > limit:
+            raise FormatError(f"{self.what} has a part of {length} bytes; {limit} are allowed")
+        return self.take(length)
+
+    def take(self, length: int) -> memoryview:
+        """Read ``length`` bytes of content whose head has been read."""
+        if length > len(self.view) - self.at:
+            raise FormatError(f"{self.what} ends too early")
         self.at += length
         return self.view[self.at - length : self.at]
 
@@ -130,11 +147,3 @@ class Reader:
         rest = self.view[self.at :]
         self.at = len(self.view)
         return rest
-
-
-def fields(value: object, names: Iterable[str], what: str) -> dict[str, object]:
-    """Return ``value`` as a map that has exactly the text keys ``names``."""
-    wanted = set(names)
-    if not isinstance(value, dict) or set(value) != wanted:
-        raise FormatError(f"{what} must be a map of exactly: {', '.join(sorted(wanted))}")
-    return value

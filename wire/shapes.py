@@ -4,6 +4,7 @@ A field's type is its whole rule. The types below carry limits (``Annotated[byte
 so a decoded message needs no second check and a decoder cannot forget one.
 """
 
+import re
 import types
 from dataclasses import dataclass, fields
 from enum import StrEnum
@@ -30,6 +31,13 @@ class Range:
 
     least: int
     most: int
+
+
+@dataclass(frozen=True)
+class Matches:
+    """Text that matches ``pattern`` whole."""
+
+    pattern: str
 
 
 Hash = Annotated[bytes, Size(32, 32)]
@@ -95,7 +103,7 @@ def _optional(kind: Any) -> Any:
 
 
 def _into(kind: Any, value: object, what: str) -> object:
-    limit: Size | Range | None = None
+    limit: Size | Range | Matches | None = None
     if get_origin(kind) is Annotated:
         kind, limit = get_args(kind)[:2]
     if get_origin(kind) is tuple:
@@ -118,7 +126,7 @@ def _into(kind: Any, value: object, what: str) -> object:
     return value
 
 
-def _limit(limit: Size | Range | None, value: Any, what: str) -> None:
+def _limit(limit: Size | Range | Matches | None, value: Any, what: str) -> None:
     if isinstance(limit, Range) and not limit.least <= value <= limit.most:
         raise FormatError(f"{what} is {value}; allowed are {limit.least} to {limit.most}")
     if isinstance(limit, Size):
@@ -127,6 +135,8 @@ def _limit(limit: Size | Range | None, value: Any, what: str) -> None:
             raise FormatError(
                 f"{what} has length {length}; allowed are {limit.least} to {limit.most}"
             )
+    if isinstance(limit, Matches) and not re.fullmatch(limit.pattern, value):
+        raise FormatError(f"{what} is {value[:40]!r}, which is not of the form {limit.pattern}")
 
 
 def pack(message: Any) -> bytes:

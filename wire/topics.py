@@ -10,21 +10,21 @@ from dataclasses import dataclass
 from typing import Annotated, Final
 
 from base.errors import FormatError
-from wire.shapes import Size
+from wire.shapes import Matches
 
-DeviceId = Annotated[str, Size(1, 32)]
-"""``[a-z0-9-]{1,32}``; ``check_name`` holds the alphabet, the type only the length."""
+_PATTERN: Final = "[a-z0-9-]{1,32}"
+DeviceId = Annotated[str, Matches(_PATTERN)]
+"""A device's (or gateway's) name: also its MQTT user name, client id and certificate CN."""
 
 ROOT: Final = "ws/v1"
 MANIFEST: Final = f"{ROOT}/_all/d/manifest"
-_NAME: Final = re.compile(r"[a-z0-9-]{1,32}\Z")
 _UP: Final = ("state", "vitals", "twin", "ledger", "csr", "up", "cmd")
 _DOWN: Final = ("twin", "ledger", "cert", "keyset", "up", "cmd")
 
 
 def check_name(name: str, what: str = "device id") -> str:
     """Return ``name`` if it may stand in a topic, a file name and a certificate's CN."""
-    if not _NAME.match(name):
+    if not re.fullmatch(_PATTERN, name):
         raise FormatError(f"{what} {name[:40]!r}: use 1 to 32 of a-z, 0-9 and -")
     return name
 
