@@ -4,6 +4,8 @@
 # Nothing on standard output: it belongs to whoever sourced this. apt is called only when
 # something is missing, pip only when .venv does not hold what the lock file says.
 
+: "${root:?the checkout, set by whoever sources this}"
+
 say() { printf '%s\n' "$*" >&2; }
 
 die() {
@@ -30,7 +32,7 @@ find_python() { # prints the Python to build .venv from
   for candidate in ${WARDSEAL_PYTHON:+"$WARDSEAL_PYTHON"} \
     python3 python3.13 python3.12 python3.11 /usr/bin/python3; do
     if python_fits "$candidate"; then
-      command -v "$candidate"
+      "$candidate" -c 'import sys; print(sys.executable)' # past any wrapper such as pyenv's
       return
     fi
   done
@@ -121,7 +123,7 @@ make_venv() { # make_venv requirements.lock|requirements-dev.lock
   fi
   say "Installing $(grep -c '==' "$root/$lock") packages from $lock (the first time downloads them)"
   rm -f "$record"
-  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-input --no-deps \
+  "$venv/bin/python" -m pip install --quiet --quiet --disable-pip-version-check --no-input --no-deps \
     --only-binary=:all: --require-hashes --requirement "$root/$lock" >&2 ||
     die "pip could not install from $lock; its own words are above. Ready-built packages exist for
 CPython 3.11 to 3.13 on 64-bit x86 and ARM (this is $("$python" --version) on $(uname -m))."
