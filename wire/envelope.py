@@ -28,7 +28,10 @@ VERSION: Final = 1
 CONTENT_TYPE: Final = "application/vnd.wardseal.photo+cbor"
 AES_256_GCM: Final = 3
 CHACHA20_POLY1305: Final = 24
-CONTENT_ALGS: Final = {AES_256_GCM: AESGCM, CHACHA20_POLY1305: ChaCha20Poly1305}
+CONTENT_ALGS: Final[dict[int, type[AESGCM] | type[ChaCha20Poly1305]]] = {
+    AES_256_GCM: AESGCM,
+    CHACHA20_POLY1305: ChaCha20Poly1305,
+}
 KEY_LENGTH: Final = 32
 MAX_JPEG: Final = 36 * 1024 * 1024
 MAX_ENVELOPE: Final = 40 * 1024 * 1024

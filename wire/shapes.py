@@ -6,6 +6,7 @@ so a decoded message needs no second check and a decoder cannot forget one.
 
 import re
 import types
+from collections.abc import Hashable
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import cache
@@ -89,7 +90,7 @@ def from_map(shape: type[T], value: object, what: str) -> T:
 
 
 @cache
-def _hints(shape: type) -> dict[str, Any]:
+def _hints(shape: Hashable) -> dict[str, Any]:
     return get_type_hints(shape, include_extras=True)
 
 
@@ -114,7 +115,7 @@ def _into(kind: Any, value: object, what: str) -> object:
         return tuple(_into(item, one, f"{what}[{i}]") for i, one in enumerate(value))
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         try:
-            return kind(value)
+            return kind(str(value))
         except ValueError:
             raise FormatError(f"{what} is {str(value)[:40]!r}, which is not known") from None
     if isinstance(kind, type) and hasattr(kind, "__dataclass_fields__"):
