@@ -10,7 +10,7 @@ from collections.abc import Hashable
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import cache
-from typing import Annotated, Any, TypeVar, Union, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeVar, Union, cast, get_args, get_origin, get_type_hints
 
 from base.errors import FormatError
 from wire import cbor
@@ -73,7 +73,7 @@ def from_map(shape: type[T], value: object, what: str) -> T:
     """Build ``shape`` from a decoded map; any deviation is a FormatError that names the field."""
     if not isinstance(value, dict):
         raise FormatError(f"{what} is not a map")
-    hints = _hints(shape)
+    hints = _hints(cast(Hashable, shape))
     extra = [key for key in value if key not in hints]
     if extra:
         raise FormatError(f"{what} has an unknown field {str(extra[0])[:40]!r}")
