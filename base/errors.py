@@ -15,6 +15,7 @@ class ConfigError(WardsealError):
     def __init__(self, setting: str, problem: str) -> None:
         super().__init__(f"{setting}: {problem}")
         self.setting = setting
+        self.problem = problem
 
 
 class FormatError(WardsealError):
