@@ -1,0 +1,1 @@
+"""The ward device: three roles, three sandboxes, two buttons."""
