@@ -16,8 +16,20 @@ from base.errors import EnvironmentProblem
 from wire.ledger import ClockTrust
 
 _STA_UNSYNC: Final = 0x0040
-_TIMEX_STATUS_OFFSET: Final = 40
-_TIMEX_SIZE: Final = 512
+
+
+class _Timex(ctypes.Structure):
+    """The start of ``struct timex``; the kernel writes well less than the rest."""
+
+    _fields_ = (
+        ("modes", ctypes.c_uint),
+        ("offset", ctypes.c_long),
+        ("freq", ctypes.c_long),
+        ("maxerror", ctypes.c_long),
+        ("esterror", ctypes.c_long),
+        ("status", ctypes.c_int),
+        ("rest", ctypes.c_char * 448),
+    )
 
 
 @dataclass(frozen=True)
@@ -58,11 +70,10 @@ class SystemClock:
 
 def _synchronised() -> bool:
     """Ask adjtimex(2) whether something disciplines the clock (STA_UNSYNC is clear)."""
-    timex = ctypes.create_string_buffer(_TIMEX_SIZE)
-    if ctypes.CDLL(None).adjtimex(timex) < 0:
+    timex = _Timex()
+    if ctypes.CDLL(None).adjtimex(ctypes.byref(timex)) < 0:
         return False
-    status = int.from_bytes(timex.raw[_TIMEX_STATUS_OFFSET : _TIMEX_STATUS_OFFSET + 4], "little")
-    return not status & _STA_UNSYNC
+    return not timex.status & _STA_UNSYNC
 
 
 def boot_id(path: Path) -> bytes:

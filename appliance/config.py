@@ -120,7 +120,7 @@ class CameraSettings:
     height: int = 3040
     quality: int = 92
     cipher: Literal["aes-256-gcm", "chacha20-poly1305"] = "aes-256-gcm"
-    deadline_seconds: float = 8.0
+    deadline_seconds: float = 4.0
 
     def __post_init__(self) -> None:
         for name, value in (("width", self.width), ("height", self.height)):

@@ -1,0 +1,161 @@
+"""Sealed photos on their way: ``sealing/`` (darkroom to panel), ``outbox/`` (panel to uplink).
+
+The directories are the state. A rename into the outbox *is* the release; a file that is gone
+from it is a photo the hospital has signed for, or that was undone. An envelope is wiped by
+overwriting, cutting to nothing and unlinking, because a reader that has it open would still see
+it after an unlink alone.
+"""
+
+import hashlib
+import mmap
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from appliance.config import PathSettings, SpoolSettings
+from base.durable import write_atomic
+from base.errors import FormatError, VerificationError
+from base.memory import wipe_file
+from wire import cbor, envelope
+from wire.envelope import Envelope, Header
+from wire.keyset import SignedKeyset
+from wire.ledger import MAX_ENTRY, SignedEntry
+
+_MIB = 1024 * 1024
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """A sealed file that is what the panel asked for: its photo id and its length."""
+
+    photo: bytes
+    size: int
+
+
+class Spool:
+    """The panel's hands on the two directories."""
+
+    def __init__(self, paths: PathSettings, settings: SpoolSettings) -> None:
+        self._sealing = paths.sealing
+        self._outbox = paths.outbox
+        self._settings = settings
+
+    def has_room(self) -> bool:
+        """Tell whether one more photo of any size we reckon with would fit."""
+        wanted = self._settings.photo_mib * _MIB
+        used = sum(path.stat().st_size for path in self._files())
+        free = os.statvfs(self._outbox)
+        return (
+            used + wanted <= self._settings.capacity_mib * _MIB
+            and free.f_bavail * free.f_frsize >= wanted
+        )
+
+    def _files(self) -> Iterator[Path]:
+        for directory in (self._sealing, self._outbox):
+            yield from (path for path in directory.iterdir() if path.is_file())
+
+    def sealed_path(self, seq: int) -> Path:
+        """Where the darkroom puts the photo of INTENT number ``seq``."""
+        return self._sealing / f"{seq}.cose"
+
+    def inspect(
+        self, seq: int, header: Header, keyset: SignedKeyset, ciphers: frozenset[int]
+    ) -> Inspected:
+        """Compare a sealed file, header and recipients byte for byte, with what was ordered.
+
+        ``header`` is what the panel ordered; its ``length`` is taken from the file, which must
+        then agree with the ciphertext's. Raises FormatError or VerificationError.
+        """
+        with _mapped(self.sealed_path(seq)) as data:
+            found = envelope.parse(data)
+            _compare(found, header, keyset, ciphers)
+            inspected = Inspected(hashlib.sha256(data).digest(), len(data))
+            found.ciphertext.release()
+            return inspected
+
+    def release(
+        self, seq: int, photo: bytes, entries: tuple[SignedEntry, SignedEntry, SignedEntry]
+    ) -> None:
+        """Move a photo to the outbox, its three entries first."""
+        raws = cbor.encode([entry.raw for entry in entries])
+        write_atomic(self._init_path(photo), raws, mode=0o640, durable=False)
+        os.rename(self.sealed_path(seq), self.envelope_path(photo))
+
+    def envelope_path(self, photo: bytes) -> Path:
+        """Where a released photo lies."""
+        return self._outbox / f"{photo.hex()}.cose"
+
+    def _init_path(self, photo: bytes) -> Path:
+        return self._outbox / f"{photo.hex()}.init"
+
+    def wipe_sealed(self, seq: int) -> None:
+        """Wipe a photo that was not released; one that is not there is wiped already."""
+        _wipe(self.sealed_path(seq))
+
+    def wipe_released(self, photo: bytes) -> None:
+        """Wipe a released photo; one that is not there is wiped already."""
+        _wipe(self.envelope_path(photo))
+        self._init_path(photo).unlink(missing_ok=True)
+
+    def released(self) -> dict[bytes, tuple[bytes, bytes, bytes]]:
+        """Return the photos in the outbox with the raw entries beside them, unverified."""
+        found = {}
+        for path in self._outbox.glob("*.cose"):
+            init = path.with_suffix(".init")
+            try:
+                value = cbor.decode(init.read_bytes(), limit=4 * MAX_ENTRY, what=init.name)
+                photo = bytes.fromhex(path.stem)
+            except (FormatError, FileNotFoundError, ValueError):
+                continue
+            match value:
+                case [bytes(consent), bytes(intent), bytes(sealed)]:
+                    found[photo] = (consent, intent, sealed)
+        return found
+
+    def wipe_strays(self, sealed: set[int], released: set[bytes]) -> None:
+        """Wipe every file that belongs to none of these photos: left over from a crash."""
+        names = {f"{seq}.cose" for seq in sealed}
+        names |= {f"{photo.hex()}{end}" for photo in released for end in (".cose", ".init")}
+        for path in list(self._files()):
+            if path.name not in names:
+                _wipe(path)
+
+
+def _wipe(path: Path) -> None:
+    try:
+        wipe_file(path)
+    except FileNotFoundError:
+        return
+
+
+def _compare(
+    found: Envelope, ordered: Header, keyset: SignedKeyset, ciphers: frozenset[int]
+) -> None:
+    expected = envelope.protected_header(
+        Header(**{**vars(ordered), "length": len(found.ciphertext) - 16}), found.alg
+    )
+    if found.alg not in ciphers or found.protected != expected:
+        raise VerificationError("the darkroom sealed under another header than was ordered")
+    if not envelope.names_recipients(found, keyset.keyset.recipients):
+        raise VerificationError("the darkroom sealed to other keys than was ordered")
+
+
+@contextmanager
+def _mapped(path: Path) -> Iterator[memoryview]:
+    """A read-only view of a whole file; it is unmapped on leaving."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        size = os.fstat(descriptor).st_size
+        if not 0 < size <= envelope.MAX_ENVELOPE:
+            raise FormatError(f"{path.name} is {size} bytes long")
+        mapping = mmap.mmap(descriptor, size, prot=mmap.PROT_READ)
+    finally:
+        os.close(descriptor)
+    view = memoryview(mapping)
+    try:
+        yield view
+    finally:
+        view.release()
+        mapping.close()
