@@ -1,0 +1,1 @@
+"""The ``wardseal`` program: the one place that may know both sides, and loads each lazily."""
