@@ -9,7 +9,6 @@ Keys are P-256: every broker in use takes them, and TPMs can hold them.
 import datetime
 import ipaddress
 import re
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
