@@ -1,0 +1,108 @@
+"""The decoder process: one JPEG, one verdict, then it is gone.
+
+It is started ahead of time with nothing but three descriptors: 0 says how long the JPEG is,
+1 takes the verdict, the third is the memory in which the JPEG will stand. It maps that memory,
+loads libturbojpeg, shuts itself in (gateway.sandbox) and says ``ready`` before a photo is put
+there.
+Behind the walls it can compute and answer, and no answer is longer than one line. What it does
+to its copy of the JPEG matters to nobody: the gateway files its own.
+
+If it cannot be shut in it says so and ends: there is no way to run it unconfined.
+"""
+
+import contextlib
+import ctypes
+import mmap
+import os
+import sys
+from collections.abc import Callable
+from typing import Final
+
+from base.errors import WardsealError
+from base.turbojpeg import Decoder
+from gateway import markers, sandbox
+
+READY: Final = b"ready\n"
+LONGEST_SIDE: Final = 16_384
+CPU_SECONDS: Final = 10
+_SPARE: Final = 32 * 1024 * 1024
+_HIGHEST_FD: Final = 4096
+
+Look = Callable[[mmap.mmap, int, int], str]
+
+
+def life(argv: list[str], *, look: Look | None = None) -> None:
+    """Live one decoder's life.
+
+    ``argv``: the descriptor of the JPEG's memory, its size in bytes, the most pixels allowed.
+    ``look`` stands in for the decoding, so that a test can ask what is possible in here.
+    """
+    memory, room, pixels = (int(argument) for argument in argv)
+    try:
+        jpeg = mmap.mmap(memory, room)
+        os.closerange(2, _HIGHEST_FD)
+        if look is None:
+            look = _Eyes().look
+        space = _address_space() + _yuv_bound(pixels) + _SPARE
+        sandbox.confine(memory=space, seconds=CPU_SECONDS)
+    except (WardsealError, OSError, ValueError) as e:
+        os.write(1, f"cannot: {e}\n".encode()[:512])
+        os._exit(1)
+    os.write(1, READY)
+    order = os.read(0, 8)
+    if len(order) == 8:
+        verdict = look(jpeg, int.from_bytes(order, "big"), pixels)
+        os.write(1, verdict.encode()[:64] + b"\n")
+    os._exit(0)
+
+
+class _Eyes:
+    """libturbojpeg, loaded before the walls go up."""
+
+    def __init__(self) -> None:
+        self._decoder = Decoder()
+
+    def look(self, jpeg: mmap.mmap, size: int, pixels: int) -> str:
+        """Return ``ok WIDTH HEIGHT`` or the code of what is wrong with the picture."""
+        try:
+            width, height = markers.walk(jpeg, size)
+            if not 0 < width * height <= pixels or max(width, height) > LONGEST_SIDE:
+                return "too-large"
+            with memoryview(jpeg) as view, view[:size] as data:
+                header = self._decoder.header(data)
+                if (header.width, header.height) != (width, height):
+                    return "undecodable"
+                with memoryview(_pages(self._decoder.yuv_size(header))) as picture:
+                    self._decoder.decode_yuv(data, picture)
+                    _zero(picture)
+        except markers.NotOurs as e:
+            return e.code
+        except (WardsealError, MemoryError, ValueError, OSError):
+            return "undecodable"
+        return f"ok {width} {height}"
+
+
+def _pages(size: int) -> mmap.mmap:
+    """Private memory for a picture, in huge pages where there are any: they fault in faster."""
+    pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    with contextlib.suppress(OSError):
+        pages.madvise(mmap.MADV_HUGEPAGE)
+    return pages
+
+
+def _yuv_bound(pixels: int) -> int:
+    """Bytes that a 4:2:0 picture of so many pixels takes at most, odd sides included."""
+    return pixels * 3 // 2 + 6 * LONGEST_SIDE
+
+
+def _zero(view: memoryview) -> None:
+    ctypes.memset((ctypes.c_char * len(view)).from_buffer(view), 0, len(view))
+
+
+def _address_space() -> int:
+    with open("/proc/self/statm", "rb") as statm:  # noqa: PTH123  pathlib would load half of re
+        return int(statm.read().split()[0]) * mmap.PAGESIZE
+
+
+if __name__ == "__main__":
+    life(sys.argv[1:])

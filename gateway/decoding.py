@@ -1,0 +1,197 @@
+"""Having a JPEG looked at by somebody who has nothing to lose.
+
+A decoder of pictures is where hostile bytes become hostile code. So the gateway never decodes:
+it hands each photo to a fresh process of gateway.decoder, which has no key, no file and no
+network, and of which it believes one line. Decoders are started ahead of time, for starting
+one takes as long as looking at a photo, and each dies with its photo.
+"""
+
+import contextlib
+import fcntl
+import mmap
+import os
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from base.errors import EnvironmentProblem, WardsealError
+from base.memory import ALLOCATOR_ENV, wipe
+
+WORDS: Final = {
+    "no-jpeg": "it is not a JPEG",
+    "cut-off": "the JPEG is cut off",
+    "segment": "the JPEG holds something that our devices do not write",
+    "trailing": "something follows the end of the JPEG",
+    "too-large": "the picture has more pixels than allowed",
+    "undecodable": "the JPEG cannot be decoded",
+}
+BOOT: Final = (
+    "import sys; sys.path.insert(0, sys.argv.pop(1));"
+    "from gateway import decoder; decoder.life(sys.argv[1:])"
+)
+"""What a decoder runs: isolated Python (-I -S) knows no folder but the one it is told."""
+
+_ROOT: Final = Path(__file__).resolve().parent.parent
+_OK: Final = re.compile(r"ok ([1-9][0-9]{0,4}) ([1-9][0-9]{0,4})")
+_READY: Final = "ready"
+_START_SECONDS: Final = 10.0
+_LONGEST_LINE: Final = 600
+
+
+class Undecodable(WardsealError):
+    """The photo is no picture of ours. ``alarm``: looking at it ended as only attacks do."""
+
+    def __init__(self, why: str, *, alarm: bool = False) -> None:
+        super().__init__(why)
+        self.alarm = alarm
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A JPEG that decodes from first byte to last, in pixels."""
+
+    width: int
+    height: int
+
+
+class Decoders:
+    """A few decoders that wait, each for one photo. Used by one thread at a time.
+
+    ``room``: bytes of the largest JPEG; ``pixels``: of the largest picture; ``seconds``: what
+    one look may take; ``boot``: what a decoder runs, for the tests of its walls.
+    """
+
+    def __init__(
+        self, *, room: int, pixels: int, seconds: float, ahead: int = 2, boot: str = BOOT
+    ) -> None:
+        self._room, self._pixels, self._seconds = room, pixels, seconds
+        self._ahead, self._boot = ahead, boot
+        self._waiting: deque[_Life] = deque()
+        self._spent: list[_Life] = []
+
+    def check(self) -> None:
+        """Raise EnvironmentProblem unless a decoder starts here and can be shut in."""
+        self.refill()
+        self._waiting[0].wait_until_ready()
+
+    def look(self, jpeg: memoryview) -> Picture:
+        """Return what the JPEG shows, or raise Undecodable. Call ``refill`` soon after."""
+        if len(jpeg) > self._room:
+            raise Undecodable(WORDS["too-large"])
+        life = self._waiting.popleft() if self._waiting else self._start()
+        self._spent.append(life)
+        life.wait_until_ready()
+        return _understand(*life.look(jpeg, self._seconds))
+
+    def refill(self) -> None:
+        """Bury the spent, wipe what they were shown, and start who is missing."""
+        while self._spent:
+            self._spent.pop().close()
+        while len(self._waiting) < self._ahead:
+            self._waiting.append(self._start())
+
+    def close(self) -> None:
+        """End them all."""
+        for life in (*self._spent, *self._waiting):
+            life.close()
+        self._spent.clear()
+        self._waiting.clear()
+
+    def _start(self) -> "_Life":
+        return _Life(self._room, self._pixels, self._boot)
+
+
+def _understand(line: str, ended: int) -> Picture:
+    """Take a decoder's one line for what it may be, and for nothing else."""
+    if match := _OK.fullmatch(line):
+        return Picture(int(match[1]), int(match[2]))
+    if line in WORDS:
+        raise Undecodable(WORDS[line])
+    if ended == -signal.SIGSYS:
+        raise Undecodable("its decoder tried what no decoder does, and was ended", alarm=True)
+    if ended == -signal.SIGKILL:
+        raise Undecodable("its decoder came to no end, and was ended", alarm=True)
+    raise Undecodable("its decoder gave no verdict", alarm=True)
+
+
+class _Life:
+    """One decoder process and the memory in which it will be shown a photo."""
+
+    def __init__(self, room: int, pixels: int, boot: str) -> None:
+        memory = os.memfd_create("photo", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        try:
+            os.ftruncate(memory, room)
+            # Nobody can cut the memory short under the other, which would be a SIGBUS.
+            fixed = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+            fcntl.fcntl(memory, fcntl.F_ADD_SEALS, fixed)
+            self._map = mmap.mmap(memory, room)
+            arguments = [str(_ROOT), str(memory), str(room), str(pixels)]
+            self._process = subprocess.Popen(
+                [sys.executable, "-I", "-S", "-c", boot, *arguments],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.DEVNULL,
+                env={"GLIBC_TUNABLES": ALLOCATOR_ENV["GLIBC_TUNABLES"]},
+                cwd="/",
+                bufsize=0,
+                pass_fds=(memory,),
+            )
+        finally:
+            os.close(memory)
+        self._shown = 0
+        self._ready = False
+
+    def wait_until_ready(self) -> None:
+        """Return when it has shut itself in; raise EnvironmentProblem if it cannot."""
+        if self._ready:
+            return
+        line = self._line(_START_SECONDS)
+        if line != _READY:
+            why = line.removeprefix("cannot: ") or "it ended before it was ready"
+            raise EnvironmentProblem(f"photos cannot be looked at, no decoder starts: {why}")
+        self._ready = True
+
+    def look(self, jpeg: memoryview, seconds: float) -> tuple[str, int]:
+        """Show it the photo; return its one line and, when there is none, how it ended."""
+        self._shown = len(jpeg)
+        self._map[: len(jpeg)] = jpeg
+        assert self._process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.write(len(jpeg).to_bytes(8, "big"))
+        line = self._line(seconds)
+        return line, 0 if line else self._process.wait()
+
+    def _line(self, seconds: float) -> str:
+        """Read one line without its end; "" when there is none by the deadline (then kill)."""
+        assert self._process.stdout is not None
+        poll, end, got = select.poll(), time.monotonic() + seconds, b""
+        poll.register(self._process.stdout, select.POLLIN)
+        while len(got) < _LONGEST_LINE:
+            if not poll.poll(max(0.0, end - time.monotonic()) * 1000):
+                break
+            piece = os.read(self._process.stdout.fileno(), _LONGEST_LINE)
+            if not piece:
+                return ""
+            got += piece
+            if got.endswith(b"\n"):
+                return got[:-1].decode("ascii", "replace")
+        self._process.kill()
+        return ""
+
+    def close(self) -> None:
+        """End the process for sure, then wipe what it was shown."""
+        self._process.kill()
+        self._process.wait()
+        for pipe in (self._process.stdin, self._process.stdout):
+            assert pipe is not None
+            pipe.close()
+        with memoryview(self._map) as view, view[: self._shown] as shown:
+            wipe(shown)
+        self._map.close()

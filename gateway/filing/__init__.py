@@ -1,0 +1,1 @@
+"""Where a photo goes: one module per kind of record system, all of one shape."""

@@ -1,0 +1,100 @@
+"""A JPEG as our device writes it, and nothing else (ITU-T T.81 Annex B).
+
+A JPEG file can hold far more than a picture: comments, thumbnails, EXIF, a second file behind
+the end. Our device writes none of it, so whatever deviates from its plain form did not come
+from our encoder. This walk looks at every segment before a decoder sees the file::
+
+    SOI  APP0(JFIF, no thumbnail)  DQT+  SOF0(8 bit, 4:2:0)  DHT+  SOS  scan  EOI
+
+A scan holds no marker but the one EOI, and EOI is the last thing in the file. It runs inside
+the decoder process: even these few lines read what a stranger may have written.
+"""
+
+import mmap
+import re
+from typing import Final
+
+JFIF_HEAD: Final = b"JFIF\0\x01"
+_MARKER_IN_SCAN: Final = re.compile(rb"\xff[^\x00]")
+_SAMPLING: Final = ((1, 0x22), (2, 0x11), (3, 0x11))
+_AFTER: Final = {
+    "SOI": {0xE0: "APP0"},
+    "APP0": {0xDB: "DQT"},
+    "DQT": {0xDB: "DQT", 0xC0: "SOF0"},
+    "SOF0": {0xC4: "DHT"},
+    "DHT": {0xC4: "DHT", 0xDA: "SOS"},
+}
+MAX_TABLES: Final = 8
+
+
+class NotOurs(Exception):
+    """The file is not of the one form our device writes; ``code`` says in which way."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def walk(data: bytes | mmap.mmap, size: int) -> tuple[int, int]:
+    """Walk the ``size`` bytes of a JPEG and return (width, height) in pixels.
+
+    Raises NotOurs with one of the codes in ``gateway.decoding.WORDS``.
+    """
+    if size < 4 or data[0:2] != b"\xff\xd8":
+        raise NotOurs("no-jpeg")
+    state, at, tables, shape = "SOI", 2, 0, (0, 0)
+    while state != "SOS":
+        if at + 4 > size:
+            raise NotOurs("cut-off")
+        if data[at] != 0xFF or data[at + 1] not in _AFTER[state]:
+            raise NotOurs("segment")
+        state = _AFTER[state][data[at + 1]]
+        length = int.from_bytes(data[at + 2 : at + 4], "big")
+        if length < 2 or at + 2 + length > size:
+            raise NotOurs("cut-off")
+        body = bytes(data[at + 4 : at + 2 + length])
+        tables += state in ("DQT", "DHT")
+        if tables > MAX_TABLES or not _plain(state, body):
+            raise NotOurs("segment")
+        if state == "SOF0":
+            shape = int.from_bytes(body[3:5], "big"), int.from_bytes(body[1:3], "big")
+        at += 2 + length
+    _scan(data, at, size)
+    return shape
+
+
+def _scan(data: bytes | mmap.mmap, at: int, size: int) -> None:
+    """Check that the first marker from ``at`` on is an EOI that ends the file."""
+    found = _MARKER_IN_SCAN.search(data, at, size)
+    if found is None:
+        raise NotOurs("cut-off")
+    if data[found.start() + 1] != 0xD9:
+        raise NotOurs("segment")
+    if found.end() != size:
+        raise NotOurs("trailing")
+
+
+def _plain(state: str, body: bytes) -> bool:
+    """Tell whether one segment's content is what libjpeg writes for a 4:2:0 baseline picture."""
+    match state:
+        case "APP0":
+            return len(body) == 14 and body.startswith(JFIF_HEAD) and body[12:] == b"\0\0"
+        case "DQT":
+            return len(body) == 65 and body[0] < 4 and 0 not in body[1:]
+        case "SOF0":
+            return (
+                len(body) == 15
+                and body[0] == 8
+                and body[5] == 3
+                and all(
+                    (body[6 + 3 * i], body[7 + 3 * i]) == part for i, part in enumerate(_SAMPLING)
+                )
+            )
+        case "DHT":
+            return (
+                len(body) >= 17
+                and body[0] in (0x00, 0x01, 0x10, 0x11)
+                and len(body) == 17 + sum(body[1:17])
+            )
+        case _:
+            return len(body) == 10 and body[0] == 3 and body[7:] == b"\x00\x3f\x00"
