@@ -249,6 +249,11 @@ class Line:
             raise FormatError(f"an order between panel and darkroom is over {MAX_ORDER} bytes")
         return decode(self._buffer.view[:size])
 
+    def hang_up(self) -> None:
+        """Send end of file and go on listening: the other end's own end shows here as None."""
+        with contextlib.suppress(OSError):
+            self._connection.shutdown(socket.SHUT_WR)
+
     def close(self) -> None:
         """Wipe the buffer and end the connection; for the darkroom that means: end your life."""
         self._buffer.close()

@@ -10,7 +10,7 @@ import hashlib
 import mmap
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -158,4 +158,6 @@ def _mapped(path: Path) -> Iterator[memoryview]:
         yield view
     finally:
         view.release()
-        mapping.close()
+        # After an error its traceback may still hold a slice; then the mapping goes with that.
+        with suppress(BufferError):
+            mapping.close()
