@@ -1,0 +1,1 @@
+"""Keys that the device holds, and keys that it believes."""

@@ -1,0 +1,66 @@
+"""Reading key files: a private key that others can read is refused, never just warned about.
+
+Every fault is one sentence that names the setting and says how to mend it. What the bytes mean
+is not decided here (see wire/pem.py and wire/hpke.py).
+"""
+
+import os
+import stat
+from pathlib import Path
+from typing import Final
+
+from base.errors import ConfigError, EnvironmentProblem
+
+LIMIT: Final = 16 * 1024
+"""No key file of ours is longer; a wrong name must not read gigabytes into memory."""
+
+_OTHERS: Final = stat.S_IRWXG | stat.S_IRWXO
+
+
+def read_public(path: Path, setting: str, *, limit: int = LIMIT) -> bytes:
+    """Return the file's bytes; ConfigError names ``setting`` when it cannot be read."""
+    return _read(path, setting, limit, secret=False)
+
+
+def read_secret(path: Path, setting: str, *, limit: int = LIMIT) -> bytes:
+    """Like ``read_public``, but EnvironmentProblem unless only its owner can open the file."""
+    return _read(path, setting, limit, secret=True)
+
+
+def exposed(path: Path, status: os.stat_result) -> str:
+    """Say why a private key with this status is not safe, and how to mend it; "" if it is."""
+    mode = stat.S_IMODE(status.st_mode)
+    if mode & _OTHERS:
+        return (
+            f"{path} is a private key and users other than its owner can open it"
+            f" (mode {mode:04o}). Mend it with: chmod 600 {path}"
+        )
+    if status.st_uid not in {0, os.geteuid()}:
+        return (
+            f"{path} is a private key that belongs to another user (uid {status.st_uid})."
+            f" Mend it with: chown {os.geteuid()} {path}"
+        )
+    return ""
+
+
+def _read(path: Path, setting: str, limit: int, *, secret: bool) -> bytes:
+    try:
+        # Without O_NONBLOCK, opening a pipe that somebody left there would wait for ever.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as e:
+        raise ConfigError(setting, f"cannot read {path}: {e.strerror}") from e
+    try:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise ConfigError(setting, f"{path} is not a file")
+        if secret and (problem := exposed(path, status)):
+            raise EnvironmentProblem(problem)
+        if status.st_size > limit:
+            raise ConfigError(
+                setting, f"{path} has {status.st_size} bytes; a key has at most {limit}"
+            )
+        return os.read(descriptor, limit)
+    except OSError as e:
+        raise ConfigError(setting, f"cannot read {path}: {e.strerror}") from e
+    finally:
+        os.close(descriptor)
