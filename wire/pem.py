@@ -55,13 +55,11 @@ def public_key(data: bytes) -> PublicKey:
     if b"-----BEGIN" in data:
         return _from_pem(data)
     try:
-        return PublicKey.decode(bytes.fromhex(data.decode("ascii")))
+        digits = bytes.fromhex(data.decode("ascii"))
     except ValueError:
-        pass
-    except FormatError as e:
-        raise FormatError("these hexadecimal digits are not a public key (a COSE_Key)") from e
+        digits = b""
     try:
-        return PublicKey.decode(data)
+        return PublicKey.decode(digits or data)
     except FormatError as e:
         raise FormatError("this is not a public key: neither PEM, nor COSE_Key, nor its hex") from e
 
