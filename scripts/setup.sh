@@ -77,7 +77,7 @@ Install them with this system's own tools (the names are Debian's), then start a
       "${as_root[@]}" systemctl --quiet mask "$broker" >&2 || true
     fi
 
-    # RUNLEVEL=1 is for machines without systemd: invoke-rc.d starts nothing in that level.
+    # RUNLEVEL=1 is for machines without systemd: in that level invoke-rc.d starts nothing.
     apt=("${as_root[@]}" env DEBIAN_FRONTEND=noninteractive RUNLEVEL=1
       apt-get --quiet --yes -o DPkg::Lock::Timeout=300)
     "${apt[@]}" update >&2 || say "apt-get update failed; trying with the lists that are here."
@@ -85,12 +85,9 @@ Install them with this system's own tools (the names are Debian's), then start a
       die "apt could not install: $* (its own words are above)"
 
     if [ -n "$broker" ]; then
-      if has_program systemctl; then
-        "${as_root[@]}" systemctl --quiet disable "$broker" >&2 2>/dev/null || true
-      fi
-      if [ ! -d /run/systemd/system ] && [ -x /etc/init.d/mosquitto ]; then
-        "${as_root[@]}" /etc/init.d/mosquitto stop >&2 || true
-      fi
+      # Not now, and not at the next start of this machine either.
+      "${as_root[@]}" deb-systemd-helper disable "$broker" >&2 || true
+      "${as_root[@]}" update-rc.d mosquitto disable >&2 || true
       say "mosquitto is installed; its system service is left off, nothing here uses it."
     fi
   )
