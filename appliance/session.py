@@ -46,13 +46,15 @@ from appliance.state import (
 from appliance.table import Cue, turn
 from appliance.window import Step
 
+__all__ = ["State", "next_deadline", "resume", "step"]
+
 MINUTE: Final = 60 * SECOND
 _RESUMED: Final = 0
 
 
 def resume(
-    *,
     at: int,
+    *,
     next_n: int,
     release_seconds: float = 5.0,
     photos: Iterable[tuple[int, Stage]] = (),
