@@ -1,0 +1,61 @@
+"""The one shape of every record system that a photo can be filed into.
+
+A sink is told the same thing twice as often as once: after a crash, a lost answer, a repeated
+transfer. So ``file`` is idempotent by the photo's id, ``undo`` may come for a photo that was
+never filed, and ``read_back`` looks at what the record system really has before anybody signs
+for it.
+"""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from base.errors import WardsealError
+
+
+class FilingError(WardsealError):
+    """The record system did not take the photo, or does not give back what it was given."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """A photo as it goes into the record. ``jpeg`` is a view that is wiped right after.
+
+    ``photo`` is the id in hex. Hashes are hex as well, times milliseconds since 1970 UTC.
+    """
+
+    photo: str
+    device: str
+    captured_ms: int
+    clock: str
+    level: str
+    basis: str
+    wording: dict[str, str]
+    bed: str
+    quality: dict[str, object]
+    label: dict[str, object] | None
+    proof: dict[str, str | int]
+    width: int
+    height: int
+    jpeg_sha256: str
+    jpeg: memoryview
+
+
+class Sink(Protocol):
+    """One record system."""
+
+    name: str
+
+    def file(self, record: Record) -> str:
+        """Put the photo into the record, for good, and return where (printable ASCII).
+
+        A photo that is there already stays as it is. Raises FilingError.
+        """
+        ...
+
+    def read_back(self, record: Record, reference: str) -> None:
+        """Raise FilingError unless the record system has exactly this photo at ``reference``."""
+        ...
+
+    def undo(self, photo: str, at_ms: int) -> None:
+        """Mark the photo ``objection recorded``; do nothing if it was never filed here."""
+        ...

@@ -1,0 +1,178 @@
+"""Filing into a watched folder: ``<date>/<photo id>.jpg`` and ``.json``, for a site without IT.
+
+The JPEG is byte for byte what the device sealed. The names say nothing about the patient, and
+nor does the JSON: this gateway files without knowing him (``identity = "none"``) and says so.
+The date is the day of capture in UTC, ``undated`` where the device's clock was worth nothing,
+so that filing the same photo again always leads to the same place.
+
+Each file appears whole or not at all. The JSON comes last: where it stands, the photo stands.
+"""
+
+import ctypes
+import json
+import os
+import re
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+from base.durable import fsync_dir, write_all, write_atomic
+from base.memory import Buffer, wipe_file
+from gateway.filing.base import FilingError, Record
+
+ACTIVE: Final = "filed"
+OBJECTION: Final = "objection recorded"
+_DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_STRAY_SECONDS: Final = 3600
+_PIECE: Final = 1024 * 1024
+_memcmp = ctypes.CDLL(None).memcmp
+_memcmp.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
+
+
+class Folder:
+    """A sink that is a directory on this machine or on a mounted share."""
+
+    name = "folder"
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        root.mkdir(mode=0o750, parents=True, exist_ok=True)
+        # What a crash left half written; younger ones may be another replica's, at work now.
+        for stray in root.glob("*/*.new"):
+            if stray.stat().st_mtime < time.time() - _STRAY_SECONDS:
+                wipe_file(stray)
+
+    def file(self, record: Record) -> str:
+        """Write both files, fsynced, unless they are there already."""
+        day = _day(record)
+        reference = f"{day}/{record.photo}.jpg"
+        path = self._root / reference
+        try:
+            if path.with_suffix(".json").exists() and _same(path, record.jpeg):
+                return reference
+            if not path.parent.is_dir():
+                path.parent.mkdir(mode=0o750, exist_ok=True)
+                fsync_dir(self._root)
+            page = _json(_page(record))
+            fresh = _write_fresh(path, record.jpeg), _write_fresh(path.with_suffix(".json"), page)
+            for new in fresh:
+                os.rename(new, new.with_suffix(""))
+            fsync_dir(path.parent)
+        except OSError as e:
+            raise FilingError(f"the folder {self._root} did not take it: {e.strerror}") from e
+        return reference
+
+    def read_back(self, record: Record, reference: str) -> None:
+        """Compare every byte of the JPEG with the one that was sealed, and read the JSON."""
+        path = self._root / reference
+        try:
+            same = _same(path, record.jpeg)
+            page = json.loads(path.with_suffix(".json").read_bytes())
+        except (OSError, ValueError) as e:
+            raise FilingError(f"the folder {self._root} does not give it back: {e}") from e
+        if not same or page.get("photo") != record.photo:
+            raise FilingError(f"the folder {self._root} gives back something else")
+
+    def undo(self, photo: str, at_ms: int) -> None:
+        """Write the objection into the JSON; the care copy stays until governance decides."""
+        try:
+            for path in self._root.glob(f"*/{photo}.json"):
+                page = json.loads(path.read_bytes())
+                if page["status"] != OBJECTION:
+                    page["status"] = OBJECTION
+                    page["objection"] = _iso(at_ms)
+                    write_atomic(path, _json(page), mode=0o640)
+        except (OSError, ValueError, KeyError) as e:
+            raise FilingError(f"the folder {self._root} cannot note the objection: {e}") from e
+
+
+def _page(record: Record) -> dict[str, object]:
+    return {
+        "wardseal": 1,
+        "photo": record.photo,
+        "status": ACTIVE,
+        "patient": None,
+        "identity": "none: filed without knowing the patient",
+        "captured": _iso(record.captured_ms),
+        "clock": record.clock,
+        "device": record.device,
+        "bed": record.bed,
+        "level": record.level,
+        "basis": record.basis,
+        "wording": record.wording,
+        "quality": record.quality,
+        "label": record.label,
+        "picture": {
+            "width": record.width,
+            "height": record.height,
+            "bytes": len(record.jpeg),
+            "sha256": record.jpeg_sha256,
+        },
+        "proof": record.proof,
+    }
+
+
+def _json(page: dict[str, object]) -> bytes:
+    """Encode a page; what a device put into its maps may be bytes, which JSON shows as hex."""
+
+    def other(value: object) -> str:
+        return value.hex() if isinstance(value, bytes) else str(value)
+
+    return json.dumps(page, indent=1, ensure_ascii=False, default=other).encode() + b"\n"
+
+
+def _day(record: Record) -> str:
+    day = _iso(record.captured_ms)[:10]
+    return day if record.clock != "none" and _DAY.fullmatch(day) else "undated"
+
+
+def _iso(ms: int) -> str:
+    """ISO 8601 in UTC; a time no calendar knows stays the number that it was."""
+    try:
+        return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
+    except (ValueError, OverflowError, OSError):
+        return f"{ms} ms"
+
+
+def _write_fresh(path: Path, data: bytes | memoryview) -> Path:
+    """Write and fsync ``path`` under the name it has until it is whole."""
+    fresh = path.with_name(path.name + ".new")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+    descriptor = os.open(fresh, flags, 0o640)
+    try:
+        write_all(descriptor, data)
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+    return fresh
+
+
+def _same(path: Path, jpeg: memoryview) -> bool:
+    """Tell whether the file holds exactly these bytes, read through a buffer that is wiped."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return False
+    try:
+        if os.fstat(descriptor).st_size != len(jpeg):
+            return False
+        with Buffer(min(len(jpeg), _PIECE)) as piece:
+            at = 0
+            while at < len(jpeg):
+                got = os.preadv(descriptor, [piece.view], at)
+                if got == 0 or not _equal(piece.view[:got], jpeg[at : at + got]):
+                    return False
+                at += got
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def _equal(one: memoryview, other: memoryview) -> bool:
+    """Compare two writable views without making ``bytes`` of either."""
+    if len(one) != len(other):
+        return False
+    first = ctypes.c_char.from_buffer(one)
+    second = ctypes.c_char.from_buffer(other)
+    return bool(_memcmp(ctypes.addressof(first), ctypes.addressof(second), len(one)) == 0)

@@ -1,0 +1,209 @@
+"""What the gateway remembers: one database, the same models on SQLite and PostgreSQL.
+
+The tables are the state: there is nothing in memory that a restart could not rebuild from here
+and from the files in ``incoming/`` and ``sealed/``. Hashes and ids are lower-case hex, times
+are milliseconds since 1970 UTC. No table names a patient or a member of staff.
+
+SQLite runs in WAL mode with synchronous=FULL: a commit that has returned survives a power cut.
+Its transactions begin IMMEDIATE, so they are as serial as those that lock a row elsewhere.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from sqlalchemy import (
+    BigInteger,
+    Engine,
+    Index,
+    LargeBinary,
+    String,
+    UniqueConstraint,
+    create_engine,
+    event,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
+from sqlalchemy.pool import QueuePool
+
+HASH: Final = String(64)
+ID16: Final = String(32)
+NAME: Final = String(32)
+
+
+class State(StrEnum):
+    """Where a photo stands; each but ARRIVING has a receipt that says so."""
+
+    ARRIVING = "arriving"
+    FILED = "filed"
+    HELD = "held"
+    REJECTED = "rejected"
+    UNDONE = "undone"
+
+
+class WorkKind(StrEnum):
+    """Why a person must look at something."""
+
+    HELD = "held"
+    REJECTED = "rejected"
+    LOST = "lost"
+    ALARM = "alarm"
+
+
+class Base(DeclarativeBase):
+    """All tables of the gateway."""
+
+
+class Photo(Base):
+    """One photo, from its accepted ``init`` on.
+
+    ``claimed_by`` is the replica that takes it in, until ``claimed_until_ms``. ``seq`` is the
+    number of its INTENT entry on ``ledger``.
+    """
+
+    __tablename__ = "photos"
+    __table_args__ = (Index("photos_by_intent", "device", "intent"),)
+
+    photo: Mapped[str] = mapped_column(HASH, primary_key=True)
+    device: Mapped[str] = mapped_column(NAME)
+    ledger: Mapped[str] = mapped_column(ID16)
+    seq: Mapped[int] = mapped_column(BigInteger)
+    intent: Mapped[str] = mapped_column(HASH)
+    state: Mapped[str] = mapped_column(String(16), index=True)
+    reason: Mapped[str] = mapped_column(String(200), default="")
+    captured_ms: Mapped[int] = mapped_column(BigInteger)
+    changed_ms: Mapped[int] = mapped_column(BigInteger)
+    claimed_by: Mapped[str | None] = mapped_column(NAME)
+    claimed_until_ms: Mapped[int] = mapped_column(BigInteger, default=0)
+    width: Mapped[int] = mapped_column(default=0)
+    height: Mapped[int] = mapped_column(default=0)
+
+
+class Filing(Base):
+    """A photo in one record system: where it stands there, and since when."""
+
+    __tablename__ = "filings"
+
+    photo: Mapped[str] = mapped_column(HASH, primary_key=True)
+    sink: Mapped[str] = mapped_column(NAME, primary_key=True)
+    reference: Mapped[str] = mapped_column(String(200))
+    filed_ms: Mapped[int] = mapped_column(BigInteger)
+    objection_ms: Mapped[int | None] = mapped_column(BigInteger)
+
+
+class ReceiptRow(Base):
+    """A receipt as it was signed; ``number`` rises with every receipt for the same photo."""
+
+    __tablename__ = "receipts"
+
+    photo: Mapped[str] = mapped_column(HASH, primary_key=True)
+    number: Mapped[int] = mapped_column(primary_key=True)
+    device: Mapped[str] = mapped_column(NAME)
+    status: Mapped[str] = mapped_column(String(16))
+    raw: Mapped[bytes] = mapped_column(LargeBinary)
+
+
+class LedgerEntry(Base):
+    """An entry that a device signed. Two digests for one number prove equivocation.
+
+    ``chained`` is false for one that came ahead with a photo and is not yet part of the chain.
+    """
+
+    __tablename__ = "ledger_entries"
+
+    device: Mapped[str] = mapped_column(NAME, primary_key=True)
+    ledger: Mapped[str] = mapped_column(ID16, primary_key=True)
+    seq: Mapped[int] = mapped_column(BigInteger, primary_key=True, autoincrement=False)
+    digest: Mapped[str] = mapped_column(HASH, primary_key=True)
+    type: Mapped[str] = mapped_column(String(16))
+    raw: Mapped[bytes] = mapped_column(LargeBinary)
+    chained: Mapped[bool]
+
+
+class LedgerHead(Base):
+    """How far a device's ledger is stored and verified without a gap: ``next`` entries."""
+
+    __tablename__ = "ledger_heads"
+
+    device: Mapped[str] = mapped_column(NAME, primary_key=True)
+    ledger: Mapped[str] = mapped_column(ID16, primary_key=True)
+    next: Mapped[int] = mapped_column(BigInteger)
+    digest: Mapped[str] = mapped_column(HASH)
+    begun_ms: Mapped[int] = mapped_column(BigInteger)
+
+
+class Undo(Base):
+    """Consent was withdrawn for the photo of this INTENT. Never deleted: it outlives the photo.
+
+    ``done`` once the UNDONE receipt is signed, or when there is nothing to sign for.
+    """
+
+    __tablename__ = "undos"
+
+    device: Mapped[str] = mapped_column(NAME, primary_key=True)
+    intent: Mapped[str] = mapped_column(HASH, primary_key=True)
+    photo: Mapped[str | None] = mapped_column(HASH, index=True)
+    at_ms: Mapped[int] = mapped_column(BigInteger)
+    done: Mapped[bool] = mapped_column(index=True)
+
+
+class WorkItem(Base):
+    """Something a person must look at; only a named person closes it."""
+
+    __tablename__ = "worklist"
+    __table_args__ = (UniqueConstraint("kind", "device", "subject"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(String(16))
+    device: Mapped[str] = mapped_column(NAME)
+    subject: Mapped[str] = mapped_column(String(120))
+    why: Mapped[str] = mapped_column(String(400))
+    opened_ms: Mapped[int] = mapped_column(BigInteger)
+    owner: Mapped[str | None] = mapped_column(String(100))
+    closed_ms: Mapped[int | None] = mapped_column(BigInteger)
+    closed_by: Mapped[str | None] = mapped_column(String(100))
+
+
+class Presence(Base):
+    """What a device last said of itself on ``u/state``."""
+
+    __tablename__ = "presence"
+
+    device: Mapped[str] = mapped_column(NAME, primary_key=True)
+    online: Mapped[bool]
+    boot: Mapped[str] = mapped_column(ID16)
+    session: Mapped[int] = mapped_column(BigInteger)
+    at_ms: Mapped[int] = mapped_column(BigInteger)
+
+
+class Store:
+    """The database. ``with store.begin() as session:`` is one transaction."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        Base.metadata.create_all(engine)
+        self.begin = sessionmaker[Session](engine, expire_on_commit=False).begin
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()
+
+
+def open_sqlite(path: Path) -> Store:
+    """Open, or make, the database file at ``path``."""
+    engine = create_engine(
+        f"sqlite:///{path}",
+        poolclass=QueuePool,
+        # The driver must not begin transactions by itself: they are begun below, IMMEDIATE.
+        connect_args={"isolation_level": None, "timeout": 30, "check_same_thread": False},
+    )
+
+    @event.listens_for(engine, "connect")
+    def prepare(connection: Any, _: object) -> None:
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return Store(engine)
