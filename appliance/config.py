@@ -9,6 +9,7 @@ from typing import Literal
 
 from base import settings
 from base.errors import ConfigError, FormatError
+from wire.envelope import AES_256_GCM, CHACHA20_POLY1305
 from wire.topics import check_name
 
 
@@ -121,6 +122,11 @@ class CameraSettings:
     quality: int = 92
     cipher: Literal["aes-256-gcm", "chacha20-poly1305"] = "aes-256-gcm"
     deadline_seconds: float = 4.0
+
+    @property
+    def content_alg(self) -> int:
+        """The COSE number of ``cipher``."""
+        return AES_256_GCM if self.cipher == "aes-256-gcm" else CHACHA20_POLY1305
 
     def __post_init__(self) -> None:
         for name, value in (("width", self.width), ("height", self.height)):

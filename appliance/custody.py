@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Final
 
+from appliance.crypto.keys import TrustedKeyset
 from appliance.ledger import DurableLedger
 from appliance.photos import Stage
 from appliance.spool import Spool
@@ -19,7 +20,6 @@ from wire import events, messages
 from wire.envelope import Header
 from wire.keyset import SignedKeyset
 from wire.ledger import SignedEntry
-from wire.signing import PublicKey
 
 log = logging.getLogger(__name__)
 
@@ -100,26 +100,40 @@ class Register:
 
 @dataclass(frozen=True)
 class Recovered:
-    """What the session starts with: photos still on their way, and those that were lost."""
+    """What the session starts with: photos on their way, those lost, those to be undone."""
 
     photos: tuple[tuple[int, Stage], ...]
     lost: tuple[int, ...]
+    undone: tuple[int, ...]
 
 
-def read_ledger(register: Register, entries: Iterable[SignedEntry]) -> SignedEntry | None:
-    """Enter every photo of these entries; return the CONSENT whose window was never closed."""
+@dataclass(frozen=True)
+class History:
+    """What the ledger says beside the photos: a window left open, the last keyset in use."""
+
+    window: SignedEntry | None
+    taken: int
+    keyset: bytes | None
+
+
+def read_ledger(register: Register, entries: Iterable[SignedEntry]) -> History:
+    """Enter every photo of these entries; return what else matters to a start."""
     consents: dict[bytes, SignedEntry] = {}
     window: SignedEntry | None = None
+    taken = 0
+    keyset: bytes | None = None
     for signed in entries:
         body = events.body_of(signed.entry)
         match body:
             case events.Consent():
-                consents[signed.digest] = signed
-                window = signed
+                consents[signed.digest] = window = signed
             case events.Window():
-                window = None
+                window, taken = None, 0
+            case events.KeysetInUse():
+                keyset = body.hash
             case events.Intent(consent=digest) if digest in consents:
                 register.add(consents[digest], signed)
+                taken += 1
             case events.Sealed(intent=digest) if photo := register.by_intent(digest):
                 register.update(photo, sealed=signed)
             case events.Undo(intent=digest) if photo := register.by_intent(digest):
@@ -132,7 +146,7 @@ def read_ledger(register: Register, entries: Iterable[SignedEntry]) -> SignedEnt
                 register.update(photo, receipt=body.number, status=status)
             case _:
                 pass
-    return window
+    return History(window, taken, keyset)
 
 
 def header_for(photo: Photo, keyset: SignedKeyset) -> Header:
@@ -161,21 +175,20 @@ class Custodian:
         register: Register,
         ledger: DurableLedger,
         spool: Spool,
-        keyset: SignedKeyset,
-        own_key: PublicKey,
+        keyset: TrustedKeyset,
         ciphers: frozenset[int],
     ) -> None:
         self.register = register
         self._ledger = ledger
         self._spool = spool
-        self.keyset = keyset
-        self._own_key = own_key
+        self._keyset = keyset
         self._ciphers = ciphers
 
     def sign(self, photo: Photo) -> Photo:
         """Look at the sealed file and enter SEALED; raises when it is not what was ordered."""
-        header = header_for(photo, self.keyset)
-        found = self._spool.inspect(photo.seq, header, self.keyset, self._ciphers)
+        keyset = self._keyset.current
+        header = header_for(photo, keyset)
+        found = self._spool.inspect(photo.seq, header, keyset, self._ciphers)
         body = events.Sealed(photo.intent.digest, found.photo, found.size)
         return self.register.update(photo, sealed=self._ledger.append(body))
 
@@ -212,7 +225,8 @@ class Custodian:
                 stages.append((photo.n, stage))
         sealed = {photo.seq for photo in self.register.open()}
         self._spool.wipe_strays(sealed, set(released))
-        return Recovered(tuple(stages), tuple(lost))
+        undone = tuple(photo.n for photo in self.register.open() if photo.undone)
+        return Recovered(tuple(stages), tuple(lost), undone)
 
     def _recover_one(self, photo: Photo, released: Iterable[bytes], boot: bytes) -> Stage | None:
         if photo.status in messages.CUSTODY:

@@ -65,6 +65,11 @@ class DarkroomLine:
         self.phase = Phase.ABSENT
 
     @property
+    def in_use(self) -> bool:
+        """Whether a darkroom has, or is about to get, a consent."""
+        return self.phase in (Phase.OPEN, Phase.ENDING) or self._waiting_order is not None
+
+    @property
     def deadline(self) -> int | None:
         """When ``tick`` has something to do next."""
         return min(self._due.values(), default=None)

@@ -58,6 +58,7 @@ class DurableLedger:
         self._descriptor = -1
         self._length = 0
         self._head: SignedEntry | None = None
+        self._ready = False
         self.floor_ms = 0
         self.ledger = b""
         self.entries: tuple[SignedEntry, ...] = ()
@@ -70,6 +71,7 @@ class DurableLedger:
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
             self._open(version)
+            self._ready = True
         except OSError as e:
             raise LedgerUnavailable(f"the ledger cannot be opened: {e.strerror}") from e
 
@@ -137,6 +139,19 @@ class DurableLedger:
         self._length += len(data)
         self._head = signed
         return signed
+
+    @property
+    def ready(self) -> bool:
+        """Whether ``open`` succeeded, BOOT entry and all."""
+        return self._ready
+
+    def check(self) -> None:
+        """Raise LedgerUnavailable while the directory cannot be written."""
+        try:
+            self._directory.mkdir(parents=True, exist_ok=True)
+            write_atomic(self._directory / "probe", b"")
+        except OSError as e:
+            raise LedgerUnavailable(f"the ledger cannot be written: {e.strerror}") from e
 
     def close(self) -> None:
         """Close the file; later appends fail."""

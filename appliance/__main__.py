@@ -1,0 +1,115 @@
+"""Builds every part by keyword and runs one role: panel, darkroom or uplink.
+
+This is the one place that knows which parts there are; the parts do not know each other.
+"""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+from selectors import DefaultSelector
+from typing import Final
+
+from appliance import config as configuration
+from appliance.config import ApplianceConfig
+from base.errors import WardsealError
+
+ROLES: Final = ("panel", "darkroom", "uplink")
+VERSION: Final = "0.1.0"
+
+
+def run(role: str, config_file: Path) -> int:
+    """Run one role until it is told to stop; return its exit code. Raises WardsealError."""
+    config = configuration.load(config_file)
+    logging.basicConfig(
+        level=logging.INFO, format=f"{role} %(levelname)s %(message)s", stream=sys.stderr
+    )
+    if role == "panel":
+        return _run_panel(config)
+    if role == "darkroom":
+        # Imported here, like all of a role's parts: each role loads what it uses and no more.
+        from appliance import darkroom
+
+        return darkroom.run(config)
+    from appliance.uplink import client
+
+    return client.run(config)
+
+
+def _run_panel(config: ApplianceConfig) -> int:
+    from appliance.clock import SystemClock, boot_id
+    from appliance.crypto.keys import DeviceKeys, TrustedKeyset
+    from appliance.custody import Custodian, Recovered, Register, read_ledger
+    from appliance.ledger import DurableLedger, LedgerUnavailable
+    from appliance.panel import Panel, Parts
+    from appliance.post import Post
+    from appliance.spool import Spool
+    from base.memory import harden_process
+    from wire import events
+
+    harden_process()
+    clock = SystemClock()
+    boot = boot_id(config.paths.boot_id)
+    keys = DeviceKeys.load(
+        signing=config.keys.signing, public=config.keys.public, root=config.keys.root
+    )
+    keyset = TrustedKeyset.load(
+        state=config.paths.state, enrolled=config.keys.keyset, root=keys.root
+    )
+    ledger = DurableLedger(
+        config.paths.ledger, device=config.device.id, signer=keys.signer, clock=clock, boot=boot
+    )
+    register = Register()
+    spool = Spool(config.paths, config.spool)
+    custodian = Custodian(
+        register=register,
+        ledger=ledger,
+        spool=spool,
+        keyset=keyset,
+        ciphers=frozenset({config.camera.content_alg}),
+    )
+    recovered, trouble = Recovered((), (), ()), ""
+    try:
+        ledger.open(VERSION)
+        history = read_ledger(register, ledger.entries)
+        recovered = custodian.recover(boot)
+        if history.window is not None:
+            ledger.append(events.Window(history.window.digest, "restart", history.taken))
+        if history.keyset != keyset.current.hash:
+            current = keyset.current
+            ledger.append(events.KeysetInUse(current.keyset.epoch, current.hash))
+    except LedgerUnavailable as e:
+        # The panel still has to run: to say so on the screen, and to go on when it is mended.
+        trouble = str(e)
+    selector = DefaultSelector()
+    hands, face, wording = _hands_and_face(config, selector, clock)
+    parts = Parts(
+        config=config,
+        clock=clock,
+        ledger=ledger,
+        spool=spool,
+        post=Post(config.paths.mailbox, config.device.id),
+        custodian=custodian,
+        keyset=keyset,
+        hands=hands,
+        face=face,
+        wording=wording,
+    )
+    return Panel(parts, selector, recovered, trouble).run()
+
+
+def main(argv: list[str] | None = None) -> int:
+    """``python -m appliance --role ROLE --config FILE``: what the units call."""
+    parser = argparse.ArgumentParser(prog="python -m appliance", description=__doc__)
+    parser.add_argument("--role", choices=ROLES, required=True)
+    parser.add_argument("--config", type=Path, required=True)
+    options = parser.parse_args(argv)
+    try:
+        return run(options.role, options.config)
+    except WardsealError as e:
+        print(f"wardseal {options.role}: {e}", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
