@@ -1,0 +1,1 @@
+"""The role that faces the network: it carries ciphertext and signed bytes, and decides nothing."""
