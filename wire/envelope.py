@@ -18,8 +18,9 @@ from typing import Annotated, Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM, ChaCha20Poly1305
 
-from base.errors import FormatError, VerificationError
+from base.errors import FormatError
 from wire import cbor, hpke, shapes
+from wire.errors import ContentChanged, HeaderError, NotForThisKey
 from wire.ledger import ClockTrust
 from wire.shapes import Count, Hash, Id16, Millis, Range, ShortText, Size
 from wire.topics import DeviceId
@@ -136,7 +137,9 @@ def seal_into(
     if header.length != len(plaintext):
         raise FormatError("the header's length is not the plaintext's")
     if alg not in CONTENT_ALGS:
-        raise FormatError(f"the content encryption algorithm {alg} is not known")
+        raise HeaderError(f"the content encryption algorithm {alg} is not known")
+    if not 0 < len({to.kid for to in recipients}) == len(recipients) <= MAX_RECIPIENTS:
+        raise FormatError(f"a photo is sealed to 1 to {MAX_RECIPIENTS} different keys")
     protected = protected_header(header, alg)
     iv = os.urandom(_IV_LENGTH)
     total = len(plaintext) + _TAG_LENGTH
@@ -171,7 +174,11 @@ def recipient_header(recipient: hpke.RecipientPublic) -> bytes:
 
 
 def parse(data: cbor.Buffer) -> Envelope:
-    """Take an envelope apart. Any deviation from the format is a FormatError."""
+    """Take an envelope apart. Any deviation from the format is a FormatError.
+
+    One key cannot be named twice: AES-GCM commits to no key, so two content keys for one reader
+    could make two pictures of one ciphertext, and it would be open which of them is "the" photo.
+    """
     if len(data) > MAX_ENVELOPE:
         raise FormatError(f"an envelope of {len(data)} bytes; at most {MAX_ENVELOPE} are allowed")
     reader = cbor.Reader(data, "envelope")
@@ -188,28 +195,46 @@ def parse(data: cbor.Buffer) -> Envelope:
     boxes = cbor.decode(reader.rest(), limit=MAX_RECIPIENTS * 1400, what="envelope recipients")
     if not isinstance(boxes, list) or not 0 < len(boxes) <= MAX_RECIPIENTS:
         raise FormatError(f"envelope: it needs 1 to {MAX_RECIPIENTS} recipients")
-    return Envelope(protected, alg, header, iv, ciphertext, tuple(map(_parse_recipient, boxes)))
+    recipients = tuple(map(_parse_recipient, boxes))
+    if len({box.kid for box in recipients}) != len(recipients):
+        raise FormatError("envelope: it names the same key twice")
+    return Envelope(protected, alg, header, iv, ciphertext, recipients)
 
 
 def _parse_header(protected: bytes) -> tuple[int, Header]:
-    match cbor.decode(protected, limit=1024, what="envelope header"):
-        case {1: int(alg), 3: str(kind), "ws": dict(ours), **rest} if not rest:
-            if alg not in CONTENT_ALGS:
-                raise FormatError(f"the content encryption algorithm {alg} is not known")
-            if kind != CONTENT_TYPE:
-                raise FormatError(f"envelope header: the content type {kind[:60]!r} is not known")
-            return alg, shapes.from_map(Header, ours, "envelope header")
-    raise FormatError("envelope header must have alg, content type and ws only")
+    try:
+        match cbor.decode(protected, limit=1024, what="envelope header"):
+            case {1: int(alg), 3: str(kind), "ws": dict(ours), **rest} if not rest:
+                header = shapes.from_map(Header, ours, "envelope header")
+            case _:
+                raise HeaderError("envelope header must have alg, content type and ws only")
+    except FormatError as e:
+        raise HeaderError(str(e)) from e
+    if alg not in CONTENT_ALGS:
+        raise HeaderError(f"the content encryption algorithm {alg} is not known")
+    if kind != CONTENT_TYPE:
+        raise HeaderError(f"envelope header: the content type {kind[:60]!r} is not known")
+    return alg, header
 
 
 def _parse_recipient(box: object) -> Recipient:
     match box:
         case [bytes(protected), {-4: bytes(enc), **rest}, bytes(wrapped)] if not rest:
-            match cbor.decode(protected, limit=128, what="recipient header"):
-                case {1: int(alg), 4: bytes(kid), **more} if not more:
-                    hpke.suite_of(alg)
-                    return Recipient(protected, alg, kid, enc, wrapped)
+            alg, kid = _parse_recipient_header(protected)
+            hpke.check_lengths(hpke.suite_of(alg), enc, wrapped)
+            return Recipient(protected, alg, kid, enc, wrapped)
     raise FormatError("envelope: a recipient is not what the format says")
+
+
+def _parse_recipient_header(protected: bytes) -> tuple[int, bytes]:
+    try:
+        found = cbor.decode(protected, limit=128, what="recipient header")
+    except FormatError as e:
+        raise HeaderError(str(e)) from e
+    match found:
+        case {1: int(alg), 4: bytes(kid), **rest} if not rest and len(kid) == 32:
+            return alg, kid
+    raise HeaderError("envelope: a recipient's header must have alg and kid only")
 
 
 def names_recipients(envelope: Envelope, recipients: Sequence[hpke.RecipientPublic]) -> bool:
@@ -222,13 +247,13 @@ def names_recipients(envelope: Envelope, recipients: Sequence[hpke.RecipientPubl
 def open_into(envelope: Envelope, private: hpke.RecipientPrivate, out: memoryview) -> Content:
     """Decrypt into ``out`` (at least ``header.length`` bytes) and take the content apart.
 
-    Raises VerificationError if the envelope is not sealed to ``private`` or was changed; then
-    nothing in ``out`` may be used.
+    Raises NotForThisKey if the envelope is not sealed to ``private``, ContentChanged if it does
+    not decrypt; then nothing in ``out`` may be used.
     """
     kid = private.public.kid
     box = next((box for box in envelope.recipients if box.kid == kid), None)
     if box is None or box.alg != private.public.alg:
-        raise VerificationError("the photo is not sealed to this key")
+        raise NotForThisKey("the photo is not sealed to this key")
     key = private.unwrap(box.enc, box.wrapped, _recipient_info(envelope.alg, box.protected))
     plaintext = out[: envelope.header.length]
     try:
@@ -236,20 +261,18 @@ def open_into(envelope: Envelope, private: hpke.RecipientPrivate, out: memoryvie
             envelope.iv, envelope.ciphertext, _content_aad(envelope.protected), plaintext
         )
     except (InvalidTag, ValueError) as e:
-        raise VerificationError("the photo was changed after it was sealed") from e
+        raise ContentChanged("the photo was changed after it was sealed") from e
     return _parse_content(plaintext)
 
 
 def _parse_content(plaintext: memoryview) -> Content:
     reader = cbor.Reader(plaintext, "photo content")
     reader.expect(cbor.ARRAY, 2)
-    private, length = cbor.decode_first(
-        reader.view[reader.at :], limit=_MAX_PRIVATE, what="private header"
-    )
-    reader.at += length
+    first = cbor.Reader(reader.view[reader.at :][:_MAX_PRIVATE], "private header")
+    private = first.value()
+    reader.at += first.at
     jpeg = reader.bytes(MAX_JPEG)
-    if len(reader.rest()):
-        raise FormatError("photo content: something follows the JPEG")
+    reader.end()
     start = len(plaintext) - len(jpeg)
     return Content(shapes.from_map(Private, private, "private header"), plaintext[start:])
 

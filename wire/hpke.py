@@ -13,6 +13,7 @@ import hashlib
 import os
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -20,8 +21,9 @@ from cryptography.hazmat.primitives import hpke
 from cryptography.hazmat.primitives.asymmetric import ec, mlkem, x25519
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from base.errors import FormatError, VerificationError
+from base.errors import FormatError
 from wire import cbor
+from wire.errors import HeaderError, NotForThisKey
 
 _KTY_EC2, _KTY_AKP, _CRV_P256 = 2, 7, 1
 _TAG_LENGTH: Final = 16
@@ -58,7 +60,13 @@ def suite_of(alg: int) -> SuiteName:
     for name, suite in SUITES.items():
         if suite.alg == alg:
             return name
-    raise FormatError(f"the key encryption algorithm {alg} is not known")
+    raise HeaderError(f"the key encryption algorithm {alg} is not known")
+
+
+def check_lengths(suite: SuiteName, enc: bytes, wrapped: bytes) -> None:
+    """Raise FormatError unless encapsulated and wrapped key are as long as ``suite`` makes them."""
+    if len(enc) != SUITES[suite].enc_length or len(wrapped) != 32 + _TAG_LENGTH:
+        raise FormatError("a recipient's fields have the wrong length")
 
 
 @dataclass(frozen=True)
@@ -79,7 +87,7 @@ class RecipientPublic:
     def alg(self) -> int:
         return SUITES[self.suite].alg
 
-    @property
+    @cached_property
     def kid(self) -> bytes:
         """The COSE key thumbprint with SHA-256 (RFC 9679), 32 bytes."""
         return hashlib.sha256(self.encode()).digest()
@@ -94,21 +102,25 @@ class RecipientPublic:
     @classmethod
     def decode(cls, data: cbor.Buffer) -> "RecipientPublic":
         """Parse what ``encode`` wrote."""
-        hybrid = SUITES[SuiteName.HYBRID].alg
         match cbor.decode(data, limit=2048, what="recipient key"):
-            case {1: 2, -1: 1, -2: bytes(x), -3: bytes(y), **rest} if not rest and len(x) == 32:
-                return cls(SuiteName.P256, b"\x04" + x + y)
-            case {1: 7, 3: int(alg), -1: bytes(raw), **rest} if not rest and alg == hybrid:
-                return cls(SuiteName.HYBRID, raw)
-        raise FormatError("recipient key is of no suite that is known")
+            case {1: 2, -2: bytes(x), -3: bytes(y)}:
+                key = cls(SuiteName.P256, b"\x04" + x + y)
+            case {1: 7, -1: bytes(raw)}:
+                key = cls(SuiteName.HYBRID, raw)
+            case _:
+                raise FormatError("recipient key is of no suite that is known")
+        if key.encode() != bytes(data):
+            raise FormatError("recipient key is not exactly the key of a suite that is known")
+        key._loaded()  # a key that cannot be sealed to is found now, not at the bedside
+        return key
 
     def wrap(self, content_key: cbor.Buffer, info: bytes) -> tuple[bytes, bytes]:
         """Return (encapsulated key, wrapped content key) for a 32-byte content key."""
-        sealed = SUITES[self.suite].hpke.encrypt(content_key, self._key(), info=info)
+        sealed = SUITES[self.suite].hpke.encrypt(content_key, self._loaded(), info=info)
         length = SUITES[self.suite].enc_length
         return sealed[:length], sealed[length:]
 
-    def _key(self) -> hpke.MLKEM768X25519PublicKey | ec.EllipticCurvePublicKey:
+    def _loaded(self) -> hpke.MLKEM768X25519PublicKey | ec.EllipticCurvePublicKey:
         try:
             if self.suite is SuiteName.P256:
                 return ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), self.raw)
@@ -133,7 +145,7 @@ class RecipientPrivate:
         self._secret = secret
         self._key: hpke.MLKEM768X25519PrivateKey | ec.EllipticCurvePrivateKey
         if suite is SuiteName.P256:
-            key = ec.derive_private_key(int.from_bytes(secret, "big"), ec.SECP256R1())
+            key = _p256(secret)
             raw = key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
             self._key = key
         else:
@@ -174,11 +186,16 @@ class RecipientPrivate:
         return key
 
     def unwrap(self, enc: bytes, wrapped: bytes, info: bytes) -> bytes:
-        """Return the 32-byte content key, or raise VerificationError."""
-        suite = SUITES[self.public.suite]
-        if len(enc) != suite.enc_length or len(wrapped) != 32 + _TAG_LENGTH:
-            raise FormatError("a recipient's fields have the wrong length")
+        """Return the 32-byte content key, or raise FormatError or NotForThisKey."""
+        check_lengths(self.public.suite, enc, wrapped)
         try:
-            return suite.hpke.decrypt(enc + wrapped, self._key, info=info)
+            return SUITES[self.public.suite].hpke.decrypt(enc + wrapped, self._key, info=info)
         except (InvalidTag, ValueError) as e:
-            raise VerificationError("the content key was not sealed to this key") from e
+            raise NotForThisKey("the content key was not sealed to this key") from e
+
+
+def _p256(secret: bytes) -> ec.EllipticCurvePrivateKey:
+    try:
+        return ec.derive_private_key(int.from_bytes(secret, "big"), ec.SECP256R1())
+    except ValueError as e:
+        raise FormatError("the private p256 key is 0 or above the curve's order") from e

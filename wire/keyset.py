@@ -11,6 +11,7 @@ from typing import Annotated, Final
 
 from base.errors import FormatError
 from wire import cbor, shapes, signing
+from wire.errors import StaleKeyset
 from wire.hpke import RecipientPublic
 from wire.shapes import Millis, Range, Size
 from wire.signing import PublicKey
@@ -79,3 +80,17 @@ def open_keyset(raw: cbor.Buffer, roots: Iterable[PublicKey]) -> SignedKeyset:
         if len({key.kid for key in keys}) != len(keys):
             raise FormatError("keyset names the same key twice")
     return SignedKeyset(keyset, verified.raw)
+
+
+def check_follows(offered: SignedKeyset, current: SignedKeyset) -> None:
+    """Raise StaleKeyset unless ``offered`` is ``current`` again, or of a later epoch."""
+    ours, theirs = current.keyset.epoch, offered.keyset.epoch
+    if offered.hash == current.hash:
+        return
+    if theirs < ours:
+        raise StaleKeyset(
+            f"a keyset of epoch {theirs} was offered; epoch {ours} is in force and only a"
+            " later one may follow"
+        )
+    if theirs == ours:
+        raise StaleKeyset(f"a second, different keyset of epoch {ours} was offered")

@@ -9,7 +9,7 @@ A checkpoint is the hospital's signature over "I have this device's ledger up to
 """
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Annotated, Final
@@ -22,6 +22,7 @@ from wire.topics import DeviceId
 TYP_ENTRY: Final = "wardseal-ledger-entry"
 TYP_CHECKPOINT: Final = "wardseal-checkpoint"
 MAX_ENTRY: Final = 4096
+MAX_FRAME: Final = 4 + MAX_ENTRY
 GENESIS: Final = bytes(32)
 
 
@@ -100,7 +101,11 @@ def frame(raw: bytes) -> bytes:
 
 
 def read_frames(data: bytes | memoryview) -> tuple[list[bytes], int]:
-    """Return the whole frames in ``data`` and how many bytes they take; the rest is torn."""
+    """Return the whole frames in ``data`` and how many bytes they take.
+
+    The rest, if any, is torn. A power cut tears one frame at most: a rest longer than MAX_FRAME
+    is damage in the middle, and cutting it off would throw whole entries away.
+    """
     view = memoryview(data)
     raws: list[bytes] = []
     at = 0
@@ -200,3 +205,22 @@ def open_checkpoint(raw: cbor.Buffer, keys: Iterable[signing.PublicKey]) -> Chec
     """Verify a countersignature."""
     verified = signing.verify(raw, typ=TYP_CHECKPOINT, keys=keys, limit=MAX_ENTRY)
     return shapes.from_map(Checkpoint, verified.payload, "checkpoint")
+
+
+def check_covered(entries: Sequence[SignedEntry], checkpoint: Checkpoint) -> Problem | None:
+    """Return what is wrong if ``entries``, from a ledger's beginning on, lack the countersigned.
+
+    A chain alone cannot show that its end was cut off, or that an older copy was put back.
+    """
+    if not entries or (entries[0].entry.device, entries[0].entry.ledger) != (
+        checkpoint.device,
+        checkpoint.ledger,
+    ):
+        return Problem(0, "the countersignature is for another ledger")
+    seq = checkpoint.seq
+    if seq >= len(entries):
+        missing = f"the hospital has entry {seq}, this ledger ends with {len(entries) - 1}"
+        return Problem(len(entries), f"{missing}: its end was cut off, or it is an older copy")
+    if entries[seq].digest != checkpoint.head:
+        return Problem(seq, f"entry {seq} is not the one that the hospital countersigned")
+    return None

@@ -13,8 +13,9 @@ from typing import Annotated, Any, Final
 from base.errors import FormatError
 from wire import cbor, shapes, signing
 from wire.envelope import MAX_ENVELOPE
+from wire.errors import BrokenLink
 from wire.shapes import Count, Hash, Id16, Matches, Millis, Range, ShortText, SignedBytes, Size
-from wire.topics import DeviceId
+from wire.topics import DeviceId, GatewayName
 
 MIN_CHUNK: Final = 16 * 1024
 MAX_CHUNK: Final = 1024 * 1024
@@ -25,6 +26,7 @@ MAX_BATCH: Final = 64
 TYP_RECEIPT: Final = "wardseal-receipt"
 
 Index = Annotated[int, Range(0, MAX_CHUNKS - 1)]
+Pair = Annotated[tuple[Index, ...], Size(2, 2)]
 
 
 @dataclass(frozen=True)
@@ -72,7 +74,7 @@ class Ready:
     """Gateway -> device: send to ``to``; ``have`` is a bitmap (bit i of byte i//8, LSB first)."""
 
     photo: Hash
-    to: DeviceId
+    to: GatewayName
     have: Annotated[bytes, Size(0, -(-MAX_CHUNKS // 8))]
     credit: Annotated[int, Range(1, 256)]
 
@@ -82,7 +84,7 @@ class Nack:
     """Gateway -> device: these chunks are missing, as [first, last] pairs; or start over."""
 
     photo: Hash
-    ranges: Annotated[tuple[tuple[Index, ...], ...], Size(1, 256)]
+    ranges: Annotated[tuple[Pair, ...], Size(1, 256)]
 
 
 @dataclass(frozen=True)
@@ -208,7 +210,16 @@ def sign_receipt(receipt: Receipt, signer: signing.Signer) -> bytes:
     return signing.sign(shapes.to_map(receipt), typ=TYP_RECEIPT, signer=signer)
 
 
-def open_receipt(raw: cbor.Buffer, keys: tuple[signing.PublicKey, ...]) -> Receipt:
-    """Verify a receipt; whether it is for a photo of ours is the caller's to check."""
+def open_receipt(
+    raw: cbor.Buffer, keys: tuple[signing.PublicKey, ...], *, device: str | None = None
+) -> Receipt:
+    """Verify a receipt, and that it is for ``device`` when one is named.
+
+    Whether it is for a photo that the device has, and newer than the last, is the caller's to
+    check.
+    """
     verified = signing.verify(raw, typ=TYP_RECEIPT, keys=keys, limit=8192)
-    return shapes.from_map(Receipt, verified.payload, "receipt")
+    receipt = shapes.from_map(Receipt, verified.payload, "receipt")
+    if device not in (None, receipt.device):
+        raise BrokenLink("the receipt is for another device")
+    return receipt

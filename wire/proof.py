@@ -11,9 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
-from base.errors import FormatError, VerificationError
+from base.errors import FormatError
 from wire import cbor, events
-from wire.envelope import MAX_ENVELOPE, Envelope, Header
+from wire.envelope import MAX_ENVELOPE, Envelope, Header, names_recipients
+from wire.errors import BrokenLink
+from wire.keyset import SignedKeyset
 from wire.ledger import MAX_ENTRY, EntryType, SignedEntry, open_entry
 from wire.signing import PublicKey
 
@@ -55,12 +57,12 @@ def open_intent(raw: bytes, consent: SignedEntry, keys: Iterable[PublicKey]) -> 
     body: events.Intent = events.body_of(intent.entry)
     granted: events.Consent = events.body_of(consent.entry)
     if body.consent != consent.digest:
-        raise VerificationError("the INTENT entry stands under another consent")
+        raise BrokenLink("the INTENT entry stands under another consent")
     if (body.level, body.basis) != (granted.level, granted.basis):
-        raise VerificationError("the INTENT entry claims another level or basis than the consent")
+        raise BrokenLink("the INTENT entry claims another level or basis than the consent")
     waited = intent.entry.mono_ns - consent.entry.mono_ns
     if intent.entry.boot != consent.entry.boot or not 0 <= waited <= LONGEST_WINDOW_NS:
-        raise VerificationError("the INTENT entry is not of the window that the consent opened")
+        raise BrokenLink("the INTENT entry is not of the window that the consent opened")
     return intent
 
 
@@ -73,34 +75,42 @@ def open_proof(consent: bytes, intent: bytes, sealed: bytes, keys: Iterable[Publ
     _same_ledger(intent_entry, sealed_entry)
     body: events.Sealed = events.body_of(sealed_entry.entry)
     if body.intent != intent_entry.digest:
-        raise VerificationError("the SEALED entry belongs to another INTENT")
+        raise BrokenLink("the SEALED entry belongs to another INTENT")
     if not 0 < body.size <= MAX_ENVELOPE:
         raise FormatError(f"the SEALED entry gives a size of {body.size} bytes")
     return Proof(consent_entry, intent_entry, sealed_entry)
 
 
 def check_header(header: Header, consent: SignedEntry, intent: SignedEntry) -> None:
-    """Raise VerificationError unless an envelope's header names exactly these entries."""
+    """Raise BrokenLink unless an envelope's header names exactly these entries."""
     entry = intent.entry
     if (header.device, header.boot, header.seq) != (entry.device, entry.boot, entry.seq):
-        raise VerificationError("the photo's header names another device, boot or number")
+        raise BrokenLink("the photo's header names another device, boot or number")
     if (header.consent, header.intent) != (consent.digest, intent.digest):
-        raise VerificationError("the photo's header names other ledger entries")
+        raise BrokenLink("the photo's header names other ledger entries")
     if (header.time_ms, header.trust) != (entry.wall_ms, entry.trust):
-        raise VerificationError("the photo's header names another time than its INTENT")
+        raise BrokenLink("the photo's header names another time than its INTENT")
 
 
 def check_envelope(data: cbor.Buffer, envelope: Envelope, proof: Proof) -> None:
-    """Raise VerificationError unless ``data`` is exactly the photo that the device signed."""
-    if hashlib.sha256(data).digest() != proof.photo:
-        raise VerificationError("this is not the photo that the device signed")
+    """Raise BrokenLink unless ``data`` is exactly the photo that the device signed."""
+    if (len(data), hashlib.sha256(data).digest()) != (proof.size, proof.photo):
+        raise BrokenLink("this is not the photo that the device signed")
     check_header(envelope.header, proof.consent, proof.intent)
+
+
+def check_keyset(envelope: Envelope, keyset: SignedKeyset) -> None:
+    """Raise BrokenLink unless the photo is sealed to exactly the keys of this keyset."""
+    if (envelope.header.epoch, envelope.header.keyset) != (keyset.keyset.epoch, keyset.hash):
+        raise BrokenLink("the photo was sealed under another keyset")
+    if not names_recipients(envelope, keyset.keyset.recipients):
+        raise BrokenLink("the photo is not sealed to the keys of its keyset")
 
 
 def _open(raw: bytes, keys: Iterable[PublicKey], wanted: EntryType) -> SignedEntry:
     signed = open_entry(raw, keys)
     if signed.entry.type is not wanted:
-        raise VerificationError(f"expected a {wanted} entry, found {signed.entry.type}")
+        raise BrokenLink(f"expected a {wanted} entry, found {signed.entry.type}")
     events.body_of(signed.entry)
     return signed
 
@@ -108,7 +118,7 @@ def _open(raw: bytes, keys: Iterable[PublicKey], wanted: EntryType) -> SignedEnt
 def _same_ledger(earlier: SignedEntry, later: SignedEntry) -> None:
     one, two = earlier.entry, later.entry
     if (one.device, one.ledger) != (two.device, two.ledger) or one.seq >= two.seq:
-        raise VerificationError(f"the {two.type} entry does not follow its {one.type} entry")
+        raise BrokenLink(f"the {two.type} entry does not follow its {one.type} entry")
 
 
 @dataclass(frozen=True)
@@ -137,6 +147,5 @@ def parse_bundle(data: cbor.Buffer) -> Bundle:
         raise FormatError("photo file: this version is not known")
     consent, intent, sealed = (bytes(reader.bytes(MAX_ENTRY)) for _ in range(3))
     envelope = reader.bytes(MAX_ENVELOPE)
-    if len(reader.rest()):
-        raise FormatError("photo file: something follows the envelope")
+    reader.end()
     return Bundle(consent, intent, sealed, envelope)

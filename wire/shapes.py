@@ -1,7 +1,8 @@
 """Frozen dataclasses to CBOR maps and back: each message is declared once, by its fields.
 
-A field's type is its whole rule. The types below carry limits (``Annotated[bytes, Size(32)]``),
-so a decoded message needs no second check and a decoder cannot forget one.
+A field's type is its whole rule. The types below carry limits (``Annotated[bytes, Size(32, 32)]``),
+so a decoded message needs no second check and a decoder cannot forget one. Writing holds to the
+same rules as reading: what could not be read again is never signed or sent.
 """
 
 import re
@@ -50,7 +51,21 @@ SignedBytes = Annotated[bytes, Size(1, 8192)]
 
 
 def to_map(message: Any) -> dict[str, object]:
-    """Return a dataclass instance as the map that goes over the wire; None fields are left out."""
+    """Return a dataclass instance as the map that goes over the wire; None fields are left out.
+
+    Raises FormatError for a value that ``from_map`` would refuse.
+    """
+    found = _map_of(message)
+    from_map(type(message), found, type(message).__name__)
+    return found
+
+
+def short(text: str) -> str:
+    """Return as much of ``text`` as fits into a ShortText (200 bytes of UTF-8)."""
+    return text.encode(errors="replace")[:200].decode(errors="ignore")
+
+
+def _map_of(message: Any) -> dict[str, object]:
     found: dict[str, object] = {}
     for field in fields(message):
         value = getattr(message, field.name)
@@ -65,7 +80,7 @@ def _out(value: Any) -> object:
     if isinstance(value, (list, tuple)):
         return [_out(item) for item in value]
     if hasattr(value, "__dataclass_fields__"):
-        return to_map(value)
+        return _map_of(value)
     return value
 
 
@@ -114,15 +129,16 @@ def _into(kind: Any, value: object, what: str) -> object:
         item = get_args(kind)[0]
         return tuple(_into(item, one, f"{what}[{i}]") for i, one in enumerate(value))
     if isinstance(kind, type) and issubclass(kind, StrEnum):
-        try:
-            return kind(str(value))
-        except ValueError:
-            raise FormatError(f"{what} is {str(value)[:40]!r}, which is not known") from None
+        if not isinstance(value, str) or value not in {member.value for member in kind}:
+            raise FormatError(f"{what} is {str(value)[:40]!r}, which is not known")
+        return kind(value)
     if isinstance(kind, type) and hasattr(kind, "__dataclass_fields__"):
         return from_map(kind, value, what)
     origin = get_origin(kind) or kind
     if type(value) is not origin:
         raise FormatError(f"{what} is not of type {origin.__name__}")
+    if isinstance(value, dict) and not all(isinstance(key, str) for key in value):
+        raise FormatError(f"{what} has a key that is not text")
     _limit(limit, value, what)
     return value
 
@@ -131,7 +147,7 @@ def _limit(limit: Size | Range | Matches | None, value: Any, what: str) -> None:
     if isinstance(limit, Range) and not limit.least <= value <= limit.most:
         raise FormatError(f"{what} is {value}; allowed are {limit.least} to {limit.most}")
     if isinstance(limit, Size):
-        length = len(value.encode()) if isinstance(value, str) else len(value)
+        length = len(value.encode(errors="replace")) if isinstance(value, str) else len(value)
         if not limit.least <= length <= limit.most:
             raise FormatError(
                 f"{what} has length {length}; allowed are {limit.least} to {limit.most}"

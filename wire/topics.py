@@ -14,7 +14,10 @@ from wire.shapes import Matches
 
 _PATTERN: Final = "[a-z0-9-]{1,32}"
 DeviceId = Annotated[str, Matches(_PATTERN)]
-"""A device's (or gateway's) name: also its MQTT user name, client id and certificate CN."""
+"""A device's name: also its MQTT user name, client id and certificate CN."""
+
+GatewayName = Annotated[str, Matches(f"(?!any$){_PATTERN}")]
+"""The name of one gateway process; ``any`` is where all of them listen."""
 
 ROOT: Final = "ws/v1"
 MANIFEST: Final = f"{ROOT}/_all/d/manifest"
@@ -63,6 +66,8 @@ def parse(topic: str) -> Topic:
     parts = topic.split("/", 4)
     if len(parts) != 5 or "/".join(parts[:2]) != ROOT or parts[3] not in ("u", "d"):
         raise FormatError(f"{topic[:80]!r} is not a topic of this system")
+    if "+" in topic:
+        raise FormatError(f"{topic[:80]!r} is a subscription, not a topic")
     allowed = _UP if parts[3] == "u" else _DOWN
     return Topic(check_name(parts[2]), parts[3], _check_kind(parts[4], allowed))
 
