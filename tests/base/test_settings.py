@@ -162,8 +162,8 @@ def test_a_relative_file_name_still_gives_absolute_paths(
             "backup.prot: unknown setting; did you mean backup.port?",
         ),
         (
-            LEAST + '[[labels]]\ntext = "x"\n[[labels]]\ntekst = "y"',
-            "labels[1].tekst: unknown setting; did you mean labels[1].text?",
+            LEAST + '[[labels]]\ntext = "x"\n[[labels]]\ntex = "y"',
+            "labels[1].tex: unknown setting; did you mean labels[1].text?",
         ),
         (
             LEAST + '"po\\nrt" = 1',
