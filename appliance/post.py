@@ -95,15 +95,9 @@ class Post:
         kind = path.name.partition(".")[0]
         raw = _read(path)
         if kind == "receipt":
-            receipt = messages.open_receipt(raw, keys)
-            if receipt.device != self._device:
-                raise VerificationError("the receipt is for another device")
-            return SignedReceipt(receipt, raw)
+            return SignedReceipt(messages.open_receipt(raw, keys, device=self._device), raw)
         if kind == "countersign":
-            checkpoint = ledger.open_checkpoint(raw, keys)
-            if checkpoint.device != self._device:
-                raise VerificationError("the countersignature is for another device")
-            return checkpoint
+            return ledger.open_checkpoint(raw, keys, device=self._device)
         if kind == "keyset":
             return KeysetOffer(raw)
         raise FormatError("a message of no known kind")

@@ -16,6 +16,7 @@ from typing import Annotated, Final
 
 from base.errors import FormatError, WardsealError
 from wire import cbor, shapes, signing
+from wire.errors import BrokenLink
 from wire.shapes import Count, Hash, Id16, Millis, Range, Size
 from wire.topics import DeviceId
 
@@ -201,10 +202,15 @@ def sign_checkpoint(checkpoint: Checkpoint, signer: signing.Signer) -> bytes:
     return signing.sign(shapes.to_map(checkpoint), typ=TYP_CHECKPOINT, signer=signer)
 
 
-def open_checkpoint(raw: cbor.Buffer, keys: Iterable[signing.PublicKey]) -> Checkpoint:
-    """Verify a countersignature."""
+def open_checkpoint(
+    raw: cbor.Buffer, keys: Iterable[signing.PublicKey], *, device: str | None = None
+) -> Checkpoint:
+    """Verify a countersignature, and that it is for ``device`` when one is named."""
     verified = signing.verify(raw, typ=TYP_CHECKPOINT, keys=keys, limit=MAX_ENTRY)
-    return shapes.from_map(Checkpoint, verified.payload, "checkpoint")
+    checkpoint = shapes.from_map(Checkpoint, verified.payload, "checkpoint")
+    if device not in (None, checkpoint.device):
+        raise BrokenLink("the countersignature is for another device")
+    return checkpoint
 
 
 def check_covered(entries: Sequence[SignedEntry], checkpoint: Checkpoint) -> Problem | None:

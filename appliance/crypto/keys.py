@@ -17,7 +17,7 @@ from base import keyfiles
 from base.durable import write_atomic
 from base.errors import ConfigError, FormatError, VerificationError, WardsealError
 from wire import pem
-from wire.keyset import MAX_KEYSET, SignedKeyset, open_keyset
+from wire.keyset import MAX_KEYSET, SignedKeyset, check_follows, open_keyset
 from wire.ledger import ClockTrust
 from wire.signing import PublicKey, Signer
 
@@ -92,16 +92,9 @@ class TrustedKeyset:
         the pinned root, is older than the one in force, or is another one of the same epoch.
         """
         offered = open_keyset(raw, [self._root])
-        ours, theirs = self.current.keyset.epoch, offered.keyset.epoch
+        check_follows(offered, self.current)
         if offered.hash == self.current.hash:
             return False
-        if theirs < ours:
-            raise VerificationError(
-                f"a keyset of epoch {theirs} was offered; epoch {ours} is in force and only a"
-                " later one may follow"
-            )
-        if theirs == ours:
-            raise VerificationError(f"a second, different keyset of epoch {ours} was offered")
         self._keep(offered)
         self.current = offered
         return True
