@@ -1,0 +1,281 @@
+"""Every command with its options, its examples and its exit codes: what --help shows."""
+
+from argparse import ArgumentParser, RawDescriptionHelpFormatter
+from pathlib import Path
+from typing import Final
+
+from base import __version__
+from cli.outcome import EXIT_CODES
+
+_ABOUT: Final = """\
+Wardseal takes clinical photographs from the ward to the record: consented, sealed to the
+hospital's keys, signed for, wiped. This one program makes the keys, runs the ward device and the
+hospital's gateway, and checks what they leave behind.
+"""
+
+_FIRST: Final = """\
+examples:
+  wardseal demo --once                        see one photo travel, with nothing to set up
+  wardseal pki init keys --site st-mary       make a hospital's keys
+  wardseal pki device keys ward-a-1           make a device's keys and register it
+  wardseal check                              what protects this machine, and what does not
+  wardseal ledger verify FILE --key PUBLIC    does a device's ledger hold? (no network needed)
+  wardseal COMMAND --help                     options and examples of one command
+"""
+
+_KEY: Final = "a file (PEM or COSE_Key), or the COSE_Key in hexadecimal"
+
+
+class _Layout(RawDescriptionHelpFormatter):
+    """Our own line breaks, and room for the longest option beside its explanation."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=28, width=100)
+
+
+class _Command:
+    """Adds commands to a parser, all in one form: what, how, examples, exit codes."""
+
+    def __init__(self, owner: ArgumentParser) -> None:
+        self._commands = owner.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    def add(self, name: str, what: str, more: str = "", examples: str = "") -> ArgumentParser:
+        shown = f"examples:\n{examples}\n" if examples else ""
+        return self._commands.add_parser(
+            name,
+            help=what,
+            description=f"{what[0].upper()}{what[1:]}.\n{more}",
+            epilog=shown + EXIT_CODES,
+            formatter_class=_Layout,
+            allow_abbrev=False,
+        )
+
+
+def parser() -> ArgumentParser:
+    """Return the whole command line; ``run`` in the result names the function to call."""
+    top = ArgumentParser(
+        prog="wardseal",
+        description=_ABOUT,
+        epilog=f"{_FIRST}\n{EXIT_CODES}",
+        formatter_class=_Layout,
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"wardseal {__version__}")
+    commands = _Command(top)
+    _demo(commands)
+    _check(commands)
+    _ledger(commands)
+    _open(commands)
+    _pki(commands)
+    _run(commands)
+    return top
+
+
+def _demo(commands: _Command) -> None:
+    commands.add("demo", "a virtual device, a gateway and a broker on this machine")
+
+
+def _check(commands: _Command) -> None:
+    check = commands.add(
+        "check",
+        "say what protects this machine, what does not, and how to mend it",
+        """
+Looks only; changes nothing. Each line is one of
+  ok       in order
+  off      a protection that this machine does not have
+  BROKEN   the role, or what the settings name, cannot work or be trusted like this
+Without --role it looks at everything that can be judged without one.
+""",
+        """\
+  wardseal check
+  wardseal check --role darkroom
+  sudo -u wardseal-panel wardseal check --role panel --config /etc/wardseal/appliance.toml
+  wardseal check --role gateway --config gateway.toml --json
+""",
+    )
+    check.add_argument("--role", choices=["panel", "darkroom", "uplink", "gateway"])
+    check.add_argument(
+        "--config", type=Path, metavar="FILE", help="also look at what these settings name"
+    )
+    check.add_argument(
+        "--root",
+        type=Path,
+        default=Path("/"),
+        metavar="DIR",
+        help="look at the system below DIR (an image that is mounted there)",
+    )
+    check.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    check.set_defaults(run="cli.check:check")
+
+
+def _ledger(commands: _Command) -> None:
+    ledger = commands.add("ledger", "read a device's ledger, and check that it holds")
+    inner = _Command(ledger)
+    show = inner.add(
+        "show",
+        "tell a ledger's entries in words",
+        "Shows what the file says without checking it; `ledger verify` does that.\n",
+        """\
+  wardseal ledger show 5d0c...e1.wsl
+  wardseal ledger show 5d0c...e1.wsl --json | jq 'select(.type == "LOST")'
+""",
+    )
+    show.add_argument("file", type=Path, metavar="FILE", help="a ledger (.wsl)")
+    show.add_argument("--json", action="store_true", help="one JSON object a line, one an entry")
+    show.set_defaults(run="cli.ledger_show:show")
+    verify = inner.add(
+        "verify",
+        "check every signature, number and link of a ledger",
+        """
+Says HOLDS, or DOES NOT HOLD with each fault, the entry it is in and the byte where that begins.
+Needs no network. With a checkpoint (the hospital's countersignature) it also says up to where
+the hospital has stored this ledger, and finds entries missing at the end.
+""",
+        """\
+  wardseal ledger verify 5d0c...e1.wsl --key device.pub
+  wardseal ledger verify 5d0c...e1.wsl --key a4010120...
+  wardseal ledger verify 5d0c...e1.wsl --key device.pub \\
+      --checkpoint checkpoint.cose --receipt-key receipt.pub
+""",
+    )
+    verify.add_argument("file", type=Path, metavar="FILE", help="a ledger (.wsl)")
+    verify.add_argument(
+        "--key",
+        "--public-key",
+        required=True,
+        metavar="PUBLIC",
+        help=f"the device's public key: {_KEY}",
+    )
+    verify.add_argument(
+        "--checkpoint", type=Path, metavar="FILE", help="a countersignature by the hospital"
+    )
+    verify.add_argument(
+        "--receipt-key",
+        metavar="PUBLIC",
+        help="the hospital's public receipt key, which checks the countersignature",
+    )
+    verify.add_argument("--json", action="store_true", help="one JSON object instead of words")
+    verify.set_defaults(run="cli.ledger_verify:verify")
+
+
+def _open(commands: _Command) -> None:
+    opening = commands.add(
+        "open",
+        "open a sealed photo by hand",
+        """
+FILE is a photo file (envelope and ledger entries together) or an envelope (.cose) alone. Says
+VERIFIED when the device that --device-key belongs to signed exactly this photo under a consent,
+else NOT VERIFIED and why. What opens but could not be checked is written all the same; what was
+checked and FAILED is written only with --unverified. The exit code is 0 for VERIFIED only.
+The photo is written in the clear, for its owner alone (mode 0600).
+""",
+        """\
+  wardseal open 91ab...cose --key opening.key -o photo.jpg
+  wardseal open 91ab...wsp --key recovery.key --device-key device.pub -o photo.jpg
+  wardseal open 91ab...cose --key opening.key --device-key device.pub \\
+      --entries 5d0c...e1.wsl -o photo.jpg
+""",
+    )
+    opening.add_argument("file", type=Path, metavar="FILE", help="a photo file or an envelope")
+    opening.add_argument(
+        "--key",
+        type=Path,
+        required=True,
+        help="the private key: gateway/opening.key or offline/recovery.key",
+    )
+    opening.add_argument("-o", "--output", type=Path, required=True, metavar="OUT.jpg")
+    opening.add_argument("--device-key", metavar="PUBLIC", help=f"the device's public key: {_KEY}")
+    opening.add_argument(
+        "--entries",
+        type=Path,
+        metavar="FILE",
+        help="for an envelope: a ledger (.wsl), or the entries a device keeps beside it (.init)",
+    )
+    opening.add_argument("--force", action="store_true", help="replace OUT.jpg if it exists")
+    opening.add_argument(
+        "--unverified", action="store_true", help="write the photo even when a check failed"
+    )
+    opening.add_argument("--json", action="store_true", help="one JSON object instead of words")
+    opening.set_defaults(run="cli.open_photo:open_photo")
+
+
+def _pki(commands: _Command) -> None:
+    inner = _Command(commands.add("pki", "make the keys of a hospital and of its devices"))
+    init = inner.add(
+        "init",
+        "make all keys of one site",
+        """
+Makes DIR and says what is where and what must go into a safe. Never overwrites anything.
+Do this on a machine that you trust, best without a network.
+""",
+        """\
+  wardseal pki init keys --site st-mary --host broker.st-mary.example
+  wardseal pki init keys --site st-mary --suite p256
+""",
+    )
+    init.add_argument("folder", type=Path, metavar="DIR", help="a folder that does not exist yet")
+    init.add_argument("--site", required=True, metavar="NAME", help="1 to 32 of a-z, 0-9 and -")
+    init.add_argument(
+        "--suite",
+        choices=["mlkem768-x25519", "p256"],
+        default="mlkem768-x25519",
+        help="what photos are sealed with: the default stays closed to a quantum computer, p256 is"
+        " for sites that must use a classical approved suite",
+    )
+    init.add_argument(
+        "--host",
+        action="append",
+        default=[],
+        metavar="NAME",
+        help="a host name or address of the broker; may be given again. This machine's own"
+        " (localhost, 127.0.0.1, ::1) are always included",
+    )
+    init.set_defaults(run="cli.pki_command:init")
+    device = inner.add(
+        "device",
+        "make one device's keys and register it with the gateway",
+        """
+Needs the authority's key (ca.key) from the safe. A device's name is never used again.
+""",
+        """\
+  wardseal pki device keys ward-a-1 --bed "A1"
+  wardseal pki device keys ward-a-2 --offline /media/safe/offline
+""",
+    )
+    device.add_argument("folder", type=Path, metavar="DIR", help="what `pki init` made")
+    device.add_argument("id", metavar="ID", help="the device's name: 1 to 32 of a-z, 0-9 and -")
+    device.add_argument("--bed", default="", metavar="TEXT", help="where it stands")
+    device.add_argument(
+        "--offline", type=Path, metavar="DIR", help="where the keys from the safe are now"
+    )
+    device.set_defaults(run="cli.pki_command:device")
+
+
+def _run(commands: _Command) -> None:
+    inner = _Command(commands.add("appliance", "the ward device"))
+    run = inner.add(
+        "run",
+        "run one of the device's three roles until it is ended",
+        """
+  panel     buttons, screen, lamp, ledger: everything that is decided
+  darkroom  one consent's camera; its descriptor 0 is the panel's connection
+  uplink    the way to the broker
+""",
+        """\
+  wardseal appliance run --role panel --config /etc/wardseal/appliance.toml
+""",
+    )
+    run.add_argument("--role", required=True, choices=["panel", "darkroom", "uplink"])
+    run.add_argument("--config", required=True, type=Path, metavar="FILE")
+    run.set_defaults(run="cli.run:appliance")
+    inner = _Command(commands.add("gateway", "the hospital's side"))
+    run = inner.add(
+        "run",
+        "take photos in, open and file them, and sign for them",
+        "",
+        """\
+  wardseal gateway run --config /etc/wardseal/gateway.toml
+""",
+    )
+    run.add_argument("--config", required=True, type=Path, metavar="FILE")
+    run.set_defaults(run="cli.run:gateway")

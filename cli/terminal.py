@@ -1,0 +1,60 @@
+"""Talking to a person at a terminal, and to nobody when the output goes elsewhere.
+
+Text that came from a file is never printed as it is: a ledger or an envelope may come from a
+device that somebody has taken over, and control characters can rewrite what a terminal shows.
+"""
+
+import os
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final, TypeVar
+
+from base.errors import FormatError
+from cli.outcome import UsageError
+
+T = TypeVar("T")
+
+_EVERY_SECONDS: Final = 0.2
+
+
+def plain(text: str) -> str:
+    """Return ``text`` with everything that is not printable spelt out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
+def moment(ms: int) -> str:
+    """Return milliseconds since 1970 as a UTC time that sorts as text."""
+    try:
+        return datetime.fromtimestamp(ms / 1000, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    except (OverflowError, ValueError, OSError):
+        return f"{ms} ms"  # a clock can be wrong by more than a calendar holds
+
+
+def progress(items: Iterable[T], total: int, what: str) -> Iterator[T]:
+    """Yield ``items``; on a terminal, say now and then how far it has got."""
+    shown = sys.stderr.isatty()
+    due = time.monotonic() + 2 * _EVERY_SECONDS
+    said = False
+    for done, item in enumerate(items):
+        if shown and time.monotonic() >= due:
+            due = time.monotonic() + _EVERY_SECONDS
+            said = True
+            print(f"\r{what}: {done} of {total} ", end="", file=sys.stderr, flush=True)
+        yield item
+    if said:
+        print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def read_file(path: Path, *, limit: int, what: str) -> bytes:
+    """Return a file that was named on the command line; UsageError or FormatError in words."""
+    try:
+        with path.open("rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            if size <= limit:
+                return file.read(limit + 1)[:limit]
+    except OSError as e:
+        raise UsageError(f"cannot read {what} {path}: {e.strerror}") from e
+    raise FormatError(f"{path} has {size} bytes; {what} has at most {limit}")
