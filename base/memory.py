@@ -42,6 +42,8 @@ _WRITE_AT_ONCE: Final = 1 << 20
 _libc = ctypes.CDLL(None, use_errno=True)
 _libc.explicit_bzero.argtypes = [ctypes.c_void_p, ctypes.c_size_t]
 _libc.explicit_bzero.restype = None
+_libc.getrandom.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint]
+_libc.getrandom.restype = ctypes.c_ssize_t
 _libc.mlock2.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_uint]
 _libc.prctl.argtypes = [ctypes.c_int] + [ctypes.c_ulong] * 4
 _libc.malloc.argtypes = [ctypes.c_size_t]
@@ -141,6 +143,17 @@ def wipe(view: memoryview | bytearray | mmap.mmap) -> None:
     if size:
         first = ctypes.c_char.from_buffer(view)
         _libc.explicit_bzero(ctypes.addressof(first), size)
+
+
+def fill_random(view: memoryview) -> None:
+    """Fill a writable buffer from getrandom(2), with no copy on the heap."""
+    first = ctypes.c_char.from_buffer(view)
+    done = 0
+    while done < view.nbytes:
+        got = _libc.getrandom(ctypes.addressof(first) + done, view.nbytes - done, 0)
+        if got < 0:
+            raise OSError(ctypes.get_errno(), "getrandom failed")
+        done += got
 
 
 def wipe_live_buffers() -> None:

@@ -1,0 +1,151 @@
+"""The camera as the darkroom sees it: opened once in a life, wiped when closed.
+
+A frame is the camera's own memory, not a copy of it. It is a context manager, and leaving it
+zeroes that memory before the camera gets it back. ``Picamera2Camera`` in ``picamera.py`` is
+the real adapter, ``SimulatedCamera`` in ``simulator/camera.py`` stands beside it, and both
+pass the same contract tests.
+
+Both deliver YUV 4:2:0 in one buffer, as a Raspberry Pi's image processor does: Y, then U, then
+V at half the stride, full range (sYCC), each row padded to a multiple of 64 bytes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Final, Protocol, Self
+
+from appliance.orders import FaultCode
+from base.errors import WardsealError
+from base.memory import wipe
+
+YUV420: Final = "YUV420"
+ROW_ALIGNMENT: Final = 64
+
+
+class CameraError(WardsealError):
+    """The camera cannot do what it was asked; ``code`` is for the panel, the text for people."""
+
+    def __init__(self, code: FaultCode, why: str) -> None:
+        super().__init__(why)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a YUV 4:2:0 frame lies in its buffer; ``stride`` is luma bytes from row to row."""
+
+    width: int
+    height: int
+    stride: int
+
+    @classmethod
+    def padded(cls, width: int, height: int) -> Self:
+        """The layout of a Raspberry Pi's buffers: the chroma rows aligned as well."""
+        align = 2 * ROW_ALIGNMENT
+        return cls(width, height, -(-width // align) * align)
+
+    @property
+    def strides(self) -> tuple[int, int, int]:
+        return self.stride, self.stride // 2, self.stride // 2
+
+    @property
+    def heights(self) -> tuple[int, int, int]:
+        return self.height, self.height // 2, self.height // 2
+
+    @property
+    def widths(self) -> tuple[int, int, int]:
+        return self.width, self.width // 2, self.width // 2
+
+    @property
+    def size(self) -> int:
+        return self.stride * self.height * 3 // 2
+
+    def planes(self, buffer: memoryview) -> tuple[memoryview, memoryview, memoryview]:
+        """Return Y, U and V as views of ``buffer``, padding included."""
+        luma = self.stride * self.height
+        chroma = luma // 4
+        return (
+            buffer[:luma],
+            buffer[luma : luma + chroma],
+            buffer[luma + chroma : luma + 2 * chroma],
+        )
+
+
+class Frame:
+    """One frame in the camera's buffer: planes, strides, size, and the name of its format.
+
+    Leaving the context zeroes the buffer and calls ``give_back``. Take no copy of a plane; let
+    every slice of one go before leaving.
+    """
+
+    format: Final = YUV420
+
+    def __init__(
+        self, buffer: memoryview, layout: Layout, give_back: Callable[[], None] | None = None
+    ) -> None:
+        self._buffer = buffer
+        self._give_back = give_back
+        self.width = layout.width
+        self.height = layout.height
+        self.strides = layout.strides
+        self.planes = layout.planes(buffer)
+
+    @property
+    def luma(self) -> memoryview:
+        return self.planes[0]
+
+    def wipe(self) -> None:
+        """Zero the whole buffer, padding included."""
+        wipe(self._buffer)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.wipe()
+        for plane in self.planes:
+            plane.release()
+        self._buffer.release()
+        if self._give_back is not None:
+            self._give_back()
+
+
+class Camera(Protocol):
+    """One camera for one life. Times are seconds; every failure is a CameraError.
+
+    A call may outlive its ``seconds``, even for ever, when a driver hangs. Whoever calls keeps
+    a deadline of its own and ends the process.
+    """
+
+    def self_test(self) -> list[str]:
+        """Say what is missing, a sentence each, without opening the camera; nothing: all well."""
+        ...
+
+    def prepare(self) -> None:
+        """Do what is slow and needs no consent: imports. The camera stays closed."""
+        ...
+
+    def open(self) -> None:
+        """Configure, allocate, start streaming. Once in a life."""
+        ...
+
+    def wait_ready(self, seconds: float) -> None:
+        """Return when frames arrive, or raise NO_FRAMES."""
+        ...
+
+    def view(self, seconds: float) -> Frame:
+        """Return the next small frame, for the viewfinder."""
+        ...
+
+    def capture(self, seconds: float) -> Frame:
+        """Return the next frame at full size."""
+        ...
+
+    def close(self) -> None:
+        """Stop, zero every buffer, let the camera go; later calls do nothing."""
+        ...

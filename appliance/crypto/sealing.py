@@ -1,0 +1,200 @@
+"""From frame to sealed envelope: steps 4 to 6 of a photo's journey, without a copy to spare.
+
+    camera's buffer --encode--> plaintext buffer --encrypt--> sealing/<n>.cose
+
+The JPEG is encoded into the plaintext buffer some way from its start, so that what stands
+before it in the content (the private header, known only after the verdict) fits in front. The
+plaintext is encrypted straight into the mapped file. Plaintext, content key and frame are
+zeroed before anything else happens, whatever became of the photo.
+
+A second thread finds the verdict while libjpeg-turbo works without Python's lock, and zeroes
+the frame while the JPEG is encrypted.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from appliance import quality
+from appliance.camera import Frame
+from appliance.crypto.slot import NoRoom, Slot
+from base import turbojpeg
+from base.memory import Buffer, Lock, fill_random
+from wire import envelope
+from wire.envelope import Header, Private
+from wire.hpke import RecipientPublic
+
+_FRONT: Final = 8192
+"""Room for the private header (at most 4 KiB) before the JPEG, in whole pages."""
+
+
+@dataclass(frozen=True)
+class SealedPhoto:
+    """A photo that lies sealed in the directory ``sealing`` under ``name``.
+
+    ``stages_us``: microseconds for encode (with the verdict, should that take longer), seal
+    (content and keys), store (the name) and wipe.
+    """
+
+    name: str
+    size: int
+    stages_us: dict[str, int]
+
+
+class Sealer:
+    """Everything that can be got ready before the first frame, for one window.
+
+    ``sealing``: the directory, on a tmpfs; ``recipients``: the hospital's keys; ``alg``: the
+    content encryption (``wire.envelope``); ``bed``: as configured, for the private header;
+    ``usual_size``: bytes of an envelope that room is kept for ahead of time.
+
+    Raises NoRoom when not even the first one has room.
+    """
+
+    def __init__(
+        self,
+        *,
+        sealing: Path,
+        width: int,
+        height: int,
+        jpeg_quality: int,
+        recipients: Sequence[RecipientPublic],
+        bed: str,
+        usual_size: int,
+        alg: int = envelope.AES_256_GCM,
+    ) -> None:
+        self._sealing = sealing
+        self._jpeg_quality = jpeg_quality
+        self._recipients = tuple(recipients)
+        self._bed = bed
+        self._usual_size = usual_size
+        self._alg = alg
+        self._slot: Slot | None = Slot(sealing, usual_size)
+        self._encoder = turbojpeg.Encoder()
+        worst = _FRONT + turbojpeg.bound(width, height)
+        self._plain = Buffer(worst, lock=Lock.WANTED)
+        # Zeroing finds the pages now. A larger JPEG takes its other pages as it goes.
+        self._plain.wipe(min(usual_size, worst))
+        self._key = Buffer(envelope.KEY_LENGTH, lock=Lock.REQUIRED)
+        self._helper = ThreadPoolExecutor(1, thread_name_prefix="sealing")
+
+    @property
+    def plaintext_is_locked(self) -> bool:
+        """Whether the JPEG is kept out of swap; the key always is."""
+        return self._plain.locked
+
+    def make_room(self) -> None:
+        """Get ready for the next photo, if there is room; ``seal`` asks again if there was not."""
+        if self._slot is None:
+            with suppress(NoRoom):
+                self._slot = Slot(self._sealing, self._usual_size)
+
+    def seal(
+        self, frame: Frame, header: Header, on_verdict: Callable[[quality.Verdict], None]
+    ) -> SealedPhoto:
+        """Seal ``frame`` as photo ``header.seq`` and zero it; ``header.length`` is set here.
+
+        ``on_verdict`` is called, from another thread, as soon as there is one. Raises NoRoom or
+        EncodeError; then the photo is lost and no file is left of it.
+        """
+        begun = time.perf_counter_ns()
+        used = self._plain.size
+        wiping: Future[None] | None = None
+        try:
+            with self._take_slot() as slot:
+                length, verdict = self._encode(frame, on_verdict)
+                used = _FRONT + length
+                wiping = self._helper.submit(frame.wipe)
+                encoded = time.perf_counter_ns()
+                size = self._encrypt(slot, header, verdict, length)
+                sealed = time.perf_counter_ns()
+                path = slot.commit(f"{header.seq}.cose", size)
+                stored = time.perf_counter_ns()
+        finally:
+            self._key.wipe()
+            self._plain.wipe(used)
+            if wiping is None:
+                frame.wipe()
+            else:
+                wiping.result()
+        stages = {
+            "encode": (encoded - begun) // 1000,
+            "seal": (sealed - encoded) // 1000,
+            "store": (stored - sealed) // 1000,
+            "wipe": (time.perf_counter_ns() - stored) // 1000,
+        }
+        return SealedPhoto(path.name, size, stages)
+
+    def _take_slot(self) -> Slot:
+        slot, self._slot = self._slot, None
+        return slot or Slot(self._sealing, self._usual_size)
+
+    def _encode(
+        self, frame: Frame, on_verdict: Callable[[quality.Verdict], None]
+    ) -> tuple[int, quality.Verdict]:
+        """Return the JPEG's length; it stands in the plaintext buffer from ``_FRONT`` on."""
+
+        def judge() -> quality.Verdict:
+            verdict = quality.judge(
+                frame.luma, width=frame.width, height=frame.height, stride=frame.strides[0]
+            )
+            on_verdict(verdict)
+            return verdict
+
+        judging = self._helper.submit(judge)
+        try:
+            length = self._encoder.encode_yuv420(
+                frame.planes,
+                width=frame.width,
+                height=frame.height,
+                strides=frame.strides,
+                quality=self._jpeg_quality,
+                out=self._plain.view[_FRONT:],
+            )
+        finally:
+            verdict = judging.result()
+        return length, verdict
+
+    def _encrypt(self, slot: Slot, header: Header, verdict: quality.Verdict, length: int) -> int:
+        """Complete the content, encrypt it into ``slot`` with a fresh key; return the size."""
+        private = Private(self._bed, {**verdict.measured, "poor": list(verdict.poor)})
+        prefix = envelope.content_prefix(private, length)
+        start = _FRONT - len(prefix)
+        self._plain.view[start:_FRONT] = prefix
+        plaintext = self._plain.view[start : _FRONT + length]
+        fill_random(self._key.view)
+        with slot.view(envelope.room(len(plaintext))) as out:
+            return envelope.seal_into(
+                out,
+                header=replace(header, length=len(plaintext)),
+                plaintext=plaintext,
+                key=self._key.view,
+                recipients=self._recipients,
+                alg=self._alg,
+            )
+
+    def close(self) -> None:
+        """Wipe and free everything; no later use."""
+        self._helper.shutdown()
+        self._encoder.close()
+        self._plain.close()
+        self._key.close()
+        if self._slot is not None:
+            self._slot.close()
+            self._slot = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()

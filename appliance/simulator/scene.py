@@ -1,0 +1,178 @@
+"""What the simulated sensor sees: a photograph with sensor noise, or a raw frame as it is.
+
+A photograph is blown up to sensor size once, when the camera opens, with headroom at both
+ends of the scale, so that noise can be added by one pass of modulo-256 addition straight into
+the frame's buffer. The noise is real randomness, other in each frame, so no two frames agree
+and the frame exists nowhere else. numpy and Pillow are loaded here and only when a camera
+opens: an idle darkroom does without them.
+"""
+
+import os
+from operator import itemgetter
+from pathlib import Path
+from typing import Any, Final, Protocol
+
+from appliance.camera import Layout
+from base.errors import WardsealError
+from base.memory import Buffer
+
+_HEADROOM: Final = 16
+_NOISE_SIGMA: Final = 4.0
+_NOISE_BYTES: Final = 1 << 20
+_ROWS_AT_ONCE: Final = 64
+_GREY: Final = 128
+_BILINEAR: Final = 2
+"""Pillow's number; unlike the sharper filters it never leaves the headroom."""
+_ROWS_A_READ: Final = 1000
+"""preadv takes at most IOV_MAX = 1024 pieces."""
+
+
+class SceneError(WardsealError):
+    """The file to be shown to the simulated camera cannot be shown."""
+
+
+class Scene(Protocol):
+    """Something to look at. Buffers are I420 as ``layout`` says, padding left as it is."""
+
+    def expose(self, out: memoryview, layout: Layout) -> None:
+        """Fill a frame of full size."""
+        ...
+
+    def glance(self, out: memoryview, layout: Layout) -> None:
+        """Fill the luma of a small frame."""
+        ...
+
+    def close(self) -> None:
+        """Wipe and let go."""
+        ...
+
+
+def load(path: Path, layout: Layout) -> Scene:
+    """Return the scene in ``path`` for a sensor of ``layout``; SceneError says what is wrong."""
+    if path.suffix == ".yuv":
+        return RawScene(path, layout)
+    return PhotoScene(path, layout)
+
+
+class RawScene:
+    """A raw I420 frame in a file, without padding, read straight into the frame's buffer."""
+
+    def __init__(self, path: Path, layout: Layout) -> None:
+        try:
+            self._file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        except OSError as e:
+            raise SceneError(f"the scene {path} cannot be read: {e.strerror}") from e
+        self._layout = layout
+        due = layout.width * layout.height * 3 // 2
+        size = os.fstat(self._file).st_size
+        if size != due:
+            self.close()
+            raise SceneError(
+                f"the scene {path} has {size} bytes; a raw I420 frame of"
+                f" {layout.width} x {layout.height} has {due}"
+            )
+
+    def expose(self, out: memoryview, layout: Layout) -> None:
+        at = 0
+        shapes = zip(layout.planes(out), layout.strides, layout.widths, layout.heights, strict=True)
+        for plane, stride, width, height in shapes:
+            rows = [plane[y * stride : y * stride + width] for y in range(height)]
+            for first in range(0, height, _ROWS_A_READ):
+                some = rows[first : first + _ROWS_A_READ]
+                self._read(some, width * len(some), at)
+                at += width * len(some)
+
+    def glance(self, out: memoryview, layout: Layout) -> None:
+        full = self._layout
+        pick = itemgetter(*(x * full.width // layout.width for x in range(layout.width)))
+        with Buffer(full.width) as row:
+            for y in range(layout.height):
+                self._read([row.view], full.width, y * full.height // layout.height * full.width)
+                start = y * layout.stride
+                out[start : start + layout.width] = bytearray(pick(row.view))
+
+    def close(self) -> None:
+        os.close(self._file)
+
+    def _read(self, into: list[memoryview], due: int, at: int) -> None:
+        if os.preadv(self._file, into, at) != due:
+            raise SceneError("the scene became shorter while the camera looked at it")
+
+
+class PhotoScene:
+    """A photograph that fills the sensor's height or width, the rest black, noise over all."""
+
+    def __init__(self, path: Path, layout: Layout) -> None:
+        # One thread is enough for additions; OpenBLAS would start one for each core.
+        os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+        import numpy as np
+
+        self._np: Any = np
+        self._layout = layout
+        self._base = Buffer(layout.size)
+        self._paint(path)
+        random = np.random.default_rng()
+        noise = np.clip(np.rint(random.normal(0, _NOISE_SIGMA, _NOISE_BYTES)), -15, 15)
+        self._noise = noise.astype(np.int8).view(np.uint8)
+
+    def _paint(self, path: Path) -> None:
+        from PIL import Image, UnidentifiedImageError
+
+        try:
+            with Image.open(path) as file:
+                picture = file.convert("YCbCr")
+        except UnidentifiedImageError as e:
+            raise SceneError(f"the scene {path} is not an image that can be shown") from e
+        except (OSError, Image.DecompressionBombError) as e:
+            raise SceneError(f"the scene {path} cannot be read: {e}") from e
+        full = self._layout
+        scale = min(full.width / picture.width, full.height / picture.height)
+        wide, high = (round(side * scale / 4) * 4 for side in picture.size)
+        planes = zip(
+            full.planes(self._base.view), full.strides, full.widths, full.heights, strict=True
+        )
+        for number, (plane, stride, width, height) in enumerate(planes):
+            channel = picture.getchannel(number)
+            if number == 0:
+                channel = channel.point(_into_headroom)
+            half = 1 if number == 0 else 2
+            rows = self._np.frombuffer(plane, dtype=self._np.uint8).reshape(height, stride)
+            rows[:, :width] = _HEADROOM if number == 0 else _GREY
+            left, top = (width - wide // half) // 2, (height - high // half) // 2
+            _enlarge(channel, rows[top : top + high // half, left : left + wide // half])
+
+    def expose(self, out: memoryview, layout: Layout) -> None:
+        np = self._np
+        frame = np.frombuffer(out, dtype=np.uint8)
+        base = np.frombuffer(self._base.view, dtype=np.uint8)
+        step = layout.stride * _ROWS_AT_ONCE
+        starts = np.random.default_rng().integers(0, _NOISE_BYTES - step, layout.size // step + 1)
+        for start, at in zip(starts, range(0, layout.size, step), strict=False):
+            piece = frame[at : at + step]
+            np.add(base[at : at + step], self._noise[start : start + len(piece)], out=piece)
+
+    def glance(self, out: memoryview, layout: Layout) -> None:
+        np = self._np
+        full = self._layout
+        luma = np.frombuffer(full.planes(self._base.view)[0], dtype=np.uint8)
+        ys = np.arange(layout.height) * full.height // layout.height
+        xs = np.arange(layout.width) * full.width // layout.width
+        small = np.frombuffer(layout.planes(out)[0], dtype=np.uint8)
+        rows = small.reshape(layout.height, layout.stride)
+        rows[:, : layout.width] = luma.reshape(full.height, full.stride)[ys[:, None], xs]
+
+    def close(self) -> None:
+        self._base.close()
+
+
+def _enlarge(channel: Any, target: Any) -> None:
+    """Fill ``target`` with the channel, in strips, so that Pillow never holds it whole."""
+    high, wide = target.shape
+    for first in range(0, high, _ROWS_AT_ONCE):
+        last = min(first + _ROWS_AT_ONCE, high)
+        box = (0, first * channel.height / high, channel.width, last * channel.height / high)
+        target[first:last] = channel.resize((wide, last - first), _BILINEAR, box=box)
+
+
+def _into_headroom(level: int) -> int:
+    return _HEADROOM + level * (255 - 2 * _HEADROOM) // 255
