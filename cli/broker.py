@@ -122,8 +122,8 @@ class Broker:
     def log(self) -> Path:
         return self.settings.directory / "broker.log"
 
-    def start(self) -> None:
-        """Start it and return when it answers; EnvironmentProblem says why it does not."""
+    def prepare(self) -> list[str]:
+        """Write its configuration and return the command that runs it in the foreground."""
         program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
         if program is None:
             raise EnvironmentProblem("mosquitto is not installed: apt install mosquitto")
@@ -133,9 +133,14 @@ class Broker:
             self.settings.keep.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_atomic(directory / "acl", access_list(self.settings.hospital_users).encode())
         write_atomic(directory / "mosquitto.conf", configuration(self.settings).encode())
+        return [program, "-c", str(directory / "mosquitto.conf")]
+
+    def start(self) -> None:
+        """Start it and return when it answers; EnvironmentProblem says why it does not."""
+        command = self.prepare()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [program, "-c", directory / "mosquitto.conf"],
+                command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -211,6 +211,11 @@ class VirtualDevice:
         self._keeper.stop(*names, sharply=True)
         shutil.rmtree(self.config.paths.run, ignore_errors=True)
 
+    def busy(self) -> bool:
+        """Whether a darkroom holds a consent, or an envelope is still on the device."""
+        paths = self.config.paths
+        return any(next(directory.iterdir(), None) for directory in (paths.sealing, paths.outbox))
+
     def _argv(self, role: str) -> list[str]:
         return [sys.executable, "-m", "appliance", "--role", role, "--config", str(self._file)]
 

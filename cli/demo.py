@@ -1,0 +1,240 @@
+"""The demo: a real broker, the real gateway, a virtual ward device, and one photo's journey.
+
+With a terminal, keys are buttons and the OLED is drawn. With ``--once`` or ``--press`` a
+script presses, and the demo says what became of each photo. Everything runs on this machine,
+on loopback, with throw-away keys.
+"""
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from appliance.simulator.remote import Remote
+from base.errors import WardsealError
+from base.keyfiles import read_public
+from cli import press, story
+from cli.outcome import UsageError
+from cli.press import parse
+from cli.story import PhotoStory
+from cli.virtual_site import Virtual, VirtualSite, wait_for
+from wire import pem
+from wire.ledger import Report
+
+ONCE: Final = "consent,capture,wait:filed"
+_FILED_WITHIN: Final = 60.0
+_READY_WITHIN: Final = 20.0
+_STARTS_WITHIN: Final = 30.0
+_SETTLED_WITHIN: Final = 5.0
+
+
+def main(words: list[str]) -> int:
+    """Run ``wardseal demo`` (``./demo``) with these arguments; return its exit code."""
+    try:
+        return run(_parser().parse_args(words))
+    except SystemExit as e:  # argparse has said what it had to say
+        return int(e.code or 0)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="demo",
+        description="A whole hospital on this machine: broker, gateway and one ward device.",
+        epilog="script: words with commas between them: consent, capture (press and release),"
+        " consent:hold, capture:hold, both:hold, wait:filed, wait:SECONDS. Presses follow each"
+        " other after 0.3 s, and the first CAPTURE of a window waits for the camera."
+        " Exit codes: 0 all photos are in the record and the ledger holds, 1 something is"
+        " wrong, 2 bad arguments, 3 the machine lacks something.",
+    )
+    parser.add_argument(
+        "--once", action="store_true", help=f"press {ONCE!r}, print a summary and end"
+    )
+    parser.add_argument("--press", metavar="SCRIPT", help="press this script instead (see below)")
+    parser.add_argument(
+        "--scene",
+        type=Path,
+        metavar="FILE",
+        help="what the camera sees: an image, or a raw I420 frame of 4056 x 3040 (name ends in"
+        " .yuv), which is delivered exactly as it is, without sensor noise",
+    )
+    parser.add_argument(
+        "--hold", type=float, default=0.0, metavar="SECONDS", help="keep all running afterwards"
+    )
+    parser.add_argument(
+        "--state", type=Path, metavar="DIR", help="keep state here (default: a temporary folder)"
+    )
+    parser.add_argument(
+        "--json", action="store_true", help="last line of standard output: the result as JSON"
+    )
+    parser.add_argument(
+        "--language", choices=("en", "de", "fr", "es"), default="en", help="of the OLED"
+    )
+    return parser
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the demo; return 0 when every photo taken is in the record and the ledger holds."""
+    script = options.press if options.press is not None else (ONCE if options.once else None)
+    if script is None and not sys.stdin.isatty():
+        raise UsageError("there is no terminal to press keys in; use --once or --press")
+    if options.scene is not None and not options.scene.is_file():
+        raise UsageError(f"--scene: {options.scene} is not a file")
+    steps = parse(script) if script is not None else None
+    at_once = options.once or options.press is not None
+    made = Virtual(language=options.language, release_seconds=0.0 if at_once else 5.0)
+    state = options.state.resolve() if options.state else None
+    with VirtualSite(state, made) as site:
+        if options.scene is not None:
+            site.world.point_at(options.scene.resolve())
+        _say(f"Starting a hospital in {site.state}: broker, gateway, ward device ...")
+        site.start()
+        with Remote.connect(site.device.config.paths.world_socket, _STARTS_WITHIN) as remote:
+            ward = _Ward(site, remote)
+            ward.wait_until_up()
+            if steps is None:
+                from cli.demo_terminal import play
+
+                play(site, remote, ward)
+            else:
+                press.perform(steps, ward, _say)
+                ward.settle()
+            result = ward.result()
+            _summary(result, site)
+            if options.json:
+                print(json.dumps(_as_json(result, site, ward)), flush=True)
+            if options.hold:
+                _say(f"Everything keeps running for {options.hold:g} s.")
+                time.sleep(options.hold)
+        return 0 if result.good else 1
+
+
+@dataclass(frozen=True)
+class Result:
+    """What the device's ledger says at the end."""
+
+    photos: list[PhotoStory]
+    report: Report
+    ledger: Path
+
+    @property
+    def verified(self) -> bool:
+        return bool(self.report.entries) and not self.report.problems
+
+    @property
+    def good(self) -> bool:
+        """Every photo is in the record (or was undone on purpose), and the ledger holds."""
+        return self.verified and all(p.status in ("FILED", "UNDONE") for p in self.photos)
+
+
+class _Ward:
+    """A pair of hands on the virtual device, and a pair of eyes on its ledger."""
+
+    def __init__(self, site: VirtualSite, remote: Remote) -> None:
+        self._site = site
+        self._remote = remote
+        self._key = pem.public_key(read_public(site.device_key, "device key"))
+        self._captures: list[int] = []
+
+    def wait_until_up(self) -> None:
+        """Return when the device says that it is connected and could take consent."""
+        wait_for(lambda: self._remote.view.online, _STARTS_WITHIN, "the device to be online")
+
+    def press(self, lines: tuple[str, ...], seconds: float) -> None:
+        if "capture" in lines:
+            self._captures.append(time.clock_gettime_ns(time.CLOCK_BOOTTIME))
+        for line in lines:
+            self._remote.press(line)
+        time.sleep(seconds)
+        for line in lines:
+            self._remote.release(line)
+
+    def wait_until_ready(self) -> None:
+        def ready() -> bool:
+            view = self._remote.view
+            return view.ready or not view.open
+
+        wait_for(ready, _READY_WITHIN, "the camera to be ready")
+
+    def wait_until_filed(self) -> None:
+        try:
+            wait_for(self._all_settled, _FILED_WITHIN, "the hospital to sign for every photo")
+        except WardsealError as e:
+            _say(str(e))
+
+    def pause(self, seconds: float) -> None:
+        time.sleep(seconds)
+
+    def settle(self) -> None:
+        """Give wipes and countersignatures that are under way a moment to reach the ledger."""
+        deadline = time.monotonic() + _SETTLED_WITHIN
+        while self._site.device.busy() and self._all_settled() and time.monotonic() < deadline:
+            time.sleep(0.02)
+
+    def result(self) -> Result:
+        """Read and verify the ledger as it stands."""
+        file = story.current(self._site.device.config.paths.ledger)
+        if file is None:
+            raise WardsealError("the device has not begun its ledger; see the logs folder")
+        report = story.read(file, self._key)
+        return Result(story.tell(report.entries), report, file)
+
+    def pressed_before(self, at_ns: int) -> int:
+        """The CAPTURE press that led to an INTENT at ``at_ns``."""
+        return max((at for at in self._captures if at <= at_ns), default=at_ns)
+
+    def _all_settled(self) -> bool:
+        return all(photo.settled for photo in self.result().photos)
+
+
+def _summary(result: Result, site: VirtualSite) -> None:
+    for number, photo in enumerate(result.photos, 1):
+        _say(f"Photo {number}: {photo.status}")
+        if file := _filed(photo, site):
+            _say(f"  in the record: {file}")
+    if not result.photos:
+        _say("No photo was taken.")
+    for problem in result.report.problems:
+        _say(f"LEDGER entry {problem.index}: {problem.what}")
+    if result.verified:
+        _say(f"Ledger: {len(result.report.entries)} entries, verified: {result.ledger}")
+
+
+def _filed(photo: PhotoStory, site: VirtualSite) -> Path | None:
+    if photo.id is None or photo.status not in ("FILED", "UNDONE"):
+        return None
+    return next(iter(site.record.glob(f"*/{photo.id.hex()}.jpg")), None)
+
+
+def _as_json(result: Result, site: VirtualSite, ward: _Ward) -> dict[str, Any]:
+    return {
+        "photos": [_photo_json(photo, site, ward) for photo in result.photos],
+        "ledger": {
+            "file": str(result.ledger),
+            "public_key": str(site.device_key),
+            "entries": len(result.report.entries),
+            "verified": result.verified,
+        },
+        "pids": {name: site.keeper.pid(name) for name in ("panel", "uplink", "gateway", "broker")},
+        "tmpfs": [str(path) for path in site.tmpfs],
+        "state": str(site.state),
+    }
+
+
+def _photo_json(photo: PhotoStory, site: VirtualSite, ward: _Ward) -> dict[str, Any]:
+    pressed = ward.pressed_before(photo.intent_ns)
+    file = _filed(photo, site)
+    return {
+        "id": photo.id.hex() if photo.id else None,
+        "status": photo.status,
+        "file": str(file) if file else None,
+        "envelope_bytes": photo.envelope_bytes,
+        "sealed_ms": photo.after_ms(pressed, photo.sealed_ns),
+        "filed_ms": photo.after_ms(pressed, photo.receipt_ns),
+    }
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)

@@ -1,0 +1,192 @@
+"""A hospital in a folder: keys, a real broker, the gateway and virtual ward devices.
+
+The demo, the tests and the benches all run this one. Everything in it is the real program;
+only the hardware is simulated, and the keys are throw-away. Sealed photos lie in a tmpfs, as
+on a device; the rest lies in the state folder.
+"""
+
+import os
+import secrets
+import shutil
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+from appliance.config import PathSettings
+from appliance.simulator.launcher import Keeper, VirtualDevice
+from appliance.simulator.world import CameraWorld
+from base.durable import write_atomic
+from base.errors import EnvironmentProblem
+from base.memory import ALLOCATOR_ENV
+from base.tls import TlsFiles
+from cli import pki
+from cli.broker import Broker, BrokerSettings
+
+_SHM: Final = Path("/dev/shm")
+_STARTS_WITHIN: Final = 30.0
+
+
+@dataclass(frozen=True)
+class Virtual:
+    """What a virtual device is made with."""
+
+    id: str = "ward3-bed12"
+    bed: str = "Bed 12"
+    language: str = "en"
+    release_seconds: float = 5.0
+    width: int = 4056
+    height: int = 3040
+    extra: dict[str, dict[str, object]] = field(default_factory=dict)
+    """Further settings by table, such as ``{"spool": {"capacity_mib": 16}}``."""
+
+
+class VirtualSite:
+    """One site. A context manager: leaving it ends every process and empties the tmpfs."""
+
+    def __init__(self, state: Path | None = None, device: Virtual | None = None) -> None:
+        self._temporary = state is None
+        self.state = state or Path(tempfile.mkdtemp(prefix="wardseal-"))
+        self.state.mkdir(parents=True, exist_ok=True)
+        self.settings = device or Virtual()
+        ram = _SHM if _SHM.is_dir() and os.access(_SHM, os.W_OK) else self.state
+        self.ram = ram / f"wardseal-{secrets.token_hex(4)}"
+        self.keeper = Keeper(self.state / "logs")
+        site = self.state / "site"
+        self.pki = pki.Site(site) if site.exists() else pki.init(site, site="demo")
+        self.broker = Broker(
+            BrokerSettings(
+                directory=self.state / "broker",
+                files=_tls(self.pki.broker),
+                hospital_users=[pki.GATEWAY_USER],
+                keep=self.state / "broker",
+            )
+        )
+        self.device = VirtualDevice(self._device_config(), self.keeper)
+        paths = self.device.config.paths
+        paths.world.parent.mkdir(parents=True, exist_ok=True)
+        paths.run.mkdir(parents=True, exist_ok=True)
+        self.world = CameraWorld(paths.world)
+
+    def start(self) -> None:
+        """Start broker, gateway and device; return when the broker answers."""
+        self.start_broker()
+        self.start_gateway()
+        self.device.power_on()
+
+    def start_broker(self) -> None:
+        """Start the broker, kept running."""
+        self.keeper.start("broker", self.broker.prepare())
+        wait_for(self._broker_answers, _STARTS_WITHIN, "the broker to answer")
+
+    def start_gateway(self) -> None:
+        """Start the gateway, kept running."""
+        config = str(self._gateway_config())
+        argv = [sys.executable, "-m", "gateway", "--config", config]
+        self.keeper.start("gateway", argv, environment=ALLOCATOR_ENV)
+
+    def close(self) -> None:
+        """End every process, wipe the tmpfs, and remove a temporary state folder."""
+        self.keeper.close()
+        shutil.rmtree(self.ram, ignore_errors=True)
+        if self._temporary:
+            shutil.rmtree(self.state, ignore_errors=True)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def record(self) -> Path:
+        """Where the gateway files photos."""
+        return self.state / "record"
+
+    @property
+    def tmpfs(self) -> list[Path]:
+        """The device's directories in RAM."""
+        paths: PathSettings = self.device.config.paths
+        return [paths.run, paths.world.parent]
+
+    @property
+    def device_key(self) -> Path:
+        """The public key that the device's ledger is verified with."""
+        return self.pki.device(self.settings.id) / "device.pub"
+
+    def _broker_answers(self) -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", self.broker.port), timeout=1).close()
+        except OSError:
+            return False
+        return True
+
+    def _device_config(self) -> Path:
+        bundle = self.pki.device(self.settings.id)
+        if not bundle.exists():
+            pki.device(self.pki, self.settings.id, bed=self.settings.bed)
+        made = self.settings
+        tables: dict[str, dict[str, object]] = {
+            "device": {"id": made.id, "bed": made.bed, "language": made.language},
+            "broker": {"host": "127.0.0.1", "port": self.broker.port},
+            "paths": {
+                "run": str(self.ram / "run"),
+                "state": str(self.state / "device"),
+                "boot_id": str(self.ram / "run" / "boot_id"),
+            },
+            "window": {"release_seconds": made.release_seconds},
+            "camera": {"adapter": "simulated", "width": made.width, "height": made.height},
+            "hardware": {"adapter": "simulated"},
+        }
+        for name, settings in made.extra.items():
+            tables[name] = {**tables.get(name, {}), **settings}
+        return _write_toml(bundle / "virtual.toml", {}, tables)
+
+    def _gateway_config(self) -> Path:
+        tables: dict[str, dict[str, object]] = {
+            "broker": {"host": "127.0.0.1", "port": self.broker.port},
+            "paths": {"state": str(self.state / "gateway")},
+            "filing": {"folder": str(self.record)},
+        }
+        return _write_toml(self.pki.gateway / "virtual.toml", {"identity": "none"}, tables)
+
+
+def wait_for(done: Callable[[], object], seconds: float, what: str) -> None:
+    """Poll until ``done``; EnvironmentProblem names what did not happen in time."""
+    deadline = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > deadline:
+            raise EnvironmentProblem(f"waited {seconds:g} s in vain for {what}")
+        time.sleep(0.01)
+
+
+def _tls(folder: Path) -> TlsFiles:
+    return TlsFiles(ca=folder / "ca.crt", certificate=folder / "tls.crt", key=folder / "tls.key")
+
+
+def _write_toml(path: Path, top: dict[str, object], tables: dict[str, dict[str, object]]) -> Path:
+    lines = [f"{name} = {_literal(value)}" for name, value in top.items()]
+    for table, settings in tables.items():
+        lines += ["", f"[{table}]"]
+        lines += [f"{name} = {_literal(value)}" for name, value in settings.items()]
+    write_atomic(path, ("\n".join(lines) + "\n").encode())
+    return path
+
+
+def _literal(value: object) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return str(value)
+    text = str(value).replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{text}"'
