@@ -62,7 +62,7 @@ def free_port() -> Callable[[], int]:
         FIRST_PORT + worker * PORTS_PER_WORKER, FIRST_PORT + (worker + 1) * PORTS_PER_WORKER
     )
     start = random.randrange(len(band))  # two runs on one machine start apart
-    untried = iter([*band[start:], *band[:start]])
+    untried: Iterator[int] = iter([*band[start:], *band[:start]])
 
     def take() -> int:
         for port in untried:

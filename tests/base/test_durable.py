@@ -67,17 +67,16 @@ def test_on_a_tmpfs_nothing_waits_for_a_disk(tmp_path: Path) -> None:
     assert calls == ["open", "write", "rename"]
 
 
-@pytest.mark.parametrize(("given", "mode"), [({}, 0o600), ({"mode": 0o640}, 0o640)])
-def test_a_file_is_private_unless_said_otherwise(
-    tmp_path: Path, given: dict[str, int], mode: int
-) -> None:
-    path = tmp_path / "a"
+def test_a_file_is_private_unless_said_otherwise(tmp_path: Path) -> None:
+    private, shared = tmp_path / "private", tmp_path / "shared"
     before = os.umask(0o022)
     try:
-        write_atomic(path, b"x", **given)
+        write_atomic(private, b"x")
+        write_atomic(shared, b"x", mode=0o640)
     finally:
         os.umask(before)
-    assert stat.S_IMODE(path.stat().st_mode) == mode
+    assert stat.S_IMODE(private.stat().st_mode) == 0o600
+    assert stat.S_IMODE(shared.stat().st_mode) == 0o640
 
 
 def test_a_link_in_the_place_of_the_new_file_is_not_followed(tmp_path: Path) -> None:
@@ -131,14 +130,18 @@ def test_P5_a_kill_at_any_moment_leaves_one_whole_content(tmp_path: Path) -> Non
         assert seen <= {b"a" * 300_000, b"b" * 300_000}
 
 
-@pytest.mark.parametrize("items", ["B", "I"], ids=["bytes", "four bytes each"])
-def test_write_all_goes_on_where_the_system_stopped_early(tmp_path: Path, items: str) -> None:
+@pytest.mark.parametrize(
+    "data",
+    [memoryview(NEW[:4000]), memoryview(NEW[:4000]).cast("I")],
+    ids=["bytes", "four bytes each"],
+)
+def test_write_all_goes_on_where_the_system_stopped_early(tmp_path: Path, data: memoryview) -> None:
     """At the limit the first write stops short without an error; only the next one has it."""
     with (tmp_path / "a").open("wb", buffering=0) as file, at_most(1000):
 
         def write() -> None:
             with pytest.raises(OSError, match="File too large"):
-                write_all(file.fileno(), memoryview(NEW[:4000]).cast(items))
+                write_all(file.fileno(), data)
 
         assert system_calls(write) == ["write", "write"]
 
