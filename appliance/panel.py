@@ -11,7 +11,6 @@ import logging
 import signal
 import socket
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from selectors import EVENT_READ, BaseSelector
@@ -27,7 +26,6 @@ from appliance.ledger import DurableLedger, LedgerUnavailable
 from appliance.post import KeysetOffer, LinkState, Post, SignedReceipt
 from appliance.signals import Effect, Event
 from appliance.spool import Spool
-from base.durable import write_atomic
 from base.errors import WardsealError
 from wire import events, messages
 from wire.events import Basis, Level

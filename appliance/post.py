@@ -8,6 +8,8 @@ no more than a cap, believes only signatures by keys of the keyset, and takes th
 import errno
 import logging
 import os
+import shutil
+import stat
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +26,7 @@ log = logging.getLogger(__name__)
 
 LARGEST: Final = 64 * 1024
 _AT_ONCE: Final = 256
-_NOT_A_FILE: Final = (errno.ELOOP, errno.EISDIR, errno.ENXIO)
+_NOT_A_FILE: Final = (errno.ELOOP, errno.ENXIO)
 
 
 @dataclass(frozen=True)
@@ -110,20 +112,21 @@ def _read(path: Path) -> bytes:
         if e.errno in _NOT_A_FILE:
             raise FormatError("not a plain file") from None
         raise
-    with os.fdopen(descriptor, "rb") as file:
-        try:
-            raw = file.read(LARGEST + 1)
-        except OSError:
-            raise FormatError("not a plain file") from None
-    if len(raw or b"") > LARGEST:
+    try:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise FormatError("not a plain file")
+        raw = os.read(descriptor, LARGEST + 1)
+    finally:
+        os.close(descriptor)
+    if len(raw) > LARGEST:
         raise FormatError(f"longer than {LARGEST} bytes")
-    return raw or b""
+    return raw
 
 
 def _remove(path: Path) -> None:
     try:
         path.unlink()
     except IsADirectoryError:
-        log.warning("mailbox: %s is a directory and stays", path.name[:60])
+        shutil.rmtree(path, ignore_errors=True)
     except FileNotFoundError:
         return

@@ -1,0 +1,164 @@
+"""P5: what ledger and spool say together is brought together after any crash; nothing is silent."""
+
+from pathlib import Path
+
+import pytest
+
+from appliance.custody import Recovered
+from appliance.photos import Stage
+from base.errors import VerificationError
+from tests.appliance.ward import Hospital, Ward
+from wire import envelope, events, proof
+from wire.messages import Status
+
+
+@pytest.fixture
+def ward(tmp_path: Path) -> Ward:
+    return Ward(tmp_path)
+
+
+def _restart(ward: Ward, *, rebooted: bool = False) -> Recovered:
+    ward.ledger.close()
+    ward.start(rebooted=rebooted)
+    return ward.custodian.recover(ward.boot)
+
+
+def _types(ward: Ward) -> list[str]:
+    return [type(body).__name__ for body in ward.bodies()]
+
+
+def test_the_three_entries_prove_the_photo_and_open_with_the_hospitals_key(ward: Ward) -> None:
+    photo = ward.intend(ward.consent())
+    data = ward.seal(photo)
+    photo = ward.custodian.sign(photo)
+    assert photo.sealed is not None
+    shown = proof.open_proof(
+        photo.consent.raw, photo.intent.raw, photo.sealed.raw, [ward.signer.public]
+    )
+    found = envelope.parse(data)
+    proof.check_envelope(data, found, shown)
+    opened = envelope.open_into(
+        found, ward.hospital.opening, memoryview(bytearray(found.header.length))
+    )
+    assert len(opened.jpeg) == 1000
+
+
+def test_P5_an_intent_without_a_file_is_lost_and_said(ward: Ward) -> None:
+    photo = ward.intend(ward.consent())
+    recovered = _restart(ward)
+    assert recovered.lost == (photo.n,) and recovered.photos == ()
+    last = ward.bodies()[-1]
+    assert isinstance(last, events.Lost) and last.why == "the device restarted"
+
+
+def test_P5_a_power_cut_loses_the_spool_and_says_so(ward: Ward) -> None:
+    photo = ward.intend(ward.consent())
+    ward.seal(photo)
+    ward.custodian.sign(photo)
+    recovered = _restart(ward, rebooted=True)
+    assert recovered.lost == (photo.n,)
+    last = ward.bodies()[-1]
+    assert isinstance(last, events.Lost) and last.why == "the power was cut"
+
+
+def test_P5_a_sealed_file_that_was_not_signed_is_signed_after_the_crash(ward: Ward) -> None:
+    photo = ward.intend(ward.consent())
+    ward.seal(photo)
+    recovered = _restart(ward)
+    assert recovered.photos == ((photo.n, Stage.SEALED),)
+    assert isinstance(ward.bodies()[-1], events.Sealed)
+
+
+def test_P5_a_damaged_sealed_file_is_wiped_and_lost(ward: Ward) -> None:
+    photo = ward.intend(ward.consent())
+    data = ward.seal(photo)
+    ward.spool.sealed_path(photo.seq).write_bytes(data[:-7])
+    assert _restart(ward).lost == (photo.n,)
+    assert not ward.spool.sealed_path(photo.seq).exists()
+
+
+def test_P5_a_released_photo_goes_on_after_a_restart(ward: Ward) -> None:
+    photo = ward.intend(ward.consent())
+    ward.seal(photo)
+    photo = ward.custodian.sign(photo)
+    ward.custodian.release(photo)
+    assert _restart(ward).photos == ((photo.n, Stage.RELEASED),)
+    assert photo.id is not None and ward.spool.envelope_path(photo.id).exists()
+
+
+def test_P5_a_crash_between_receipt_and_wipe_wipes_at_the_next_start(ward: Ward) -> None:
+    photo = ward.intend(ward.consent())
+    ward.seal(photo)
+    photo = ward.custodian.sign(photo)
+    ward.custodian.release(photo)
+    assert photo.id is not None
+    ward.ledger.append(events.ReceiptSeen(photo.id, str(Status.FILED), 1, bytes(32)))
+    assert _restart(ward) == Recovered((), (), ())
+    assert not list(ward.paths.outbox.iterdir())
+    last = ward.bodies()[-1]
+    assert isinstance(last, events.Wiped) and last.why == "FILED"
+
+
+def test_P5_a_rejected_photo_stays_until_somebody_decides(ward: Ward) -> None:
+    photo = ward.intend(ward.consent())
+    ward.seal(photo)
+    photo = ward.custodian.sign(photo)
+    ward.custodian.release(photo)
+    assert photo.id is not None
+    ward.ledger.append(events.ReceiptSeen(photo.id, str(Status.REJECTED), 1, bytes(32)))
+    assert _restart(ward).photos == ((photo.n, Stage.REJECTED),)
+    assert ward.spool.envelope_path(photo.id).exists()
+
+
+def test_an_undone_photo_is_wiped_never_sent_even_after_a_crash(ward: Ward) -> None:
+    photo = ward.intend(ward.consent())
+    ward.seal(photo)
+    photo = ward.custodian.sign(photo)
+    ward.ledger.append(events.Undo(photo.intent.digest, photo.id))
+    assert _restart(ward) == Recovered((), (), ())
+    assert not list(ward.paths.sealing.iterdir())
+    assert _types(ward)[-1] == "Wiped"
+
+
+def test_an_undo_of_a_released_photo_waits_for_the_hospital(ward: Ward) -> None:
+    photo = ward.intend(ward.consent())
+    ward.seal(photo)
+    photo = ward.custodian.sign(photo)
+    ward.custodian.release(photo)
+    ward.ledger.append(events.Undo(photo.intent.digest, photo.id))
+    recovered = _restart(ward)
+    assert recovered.photos == ((photo.n, Stage.RELEASED),) and recovered.undone == (photo.n,)
+
+
+def test_strays_of_a_crash_are_wiped(ward: Ward) -> None:
+    stray = ward.paths.sealing / "99.part"
+    stray.write_bytes(b"half a photo")
+    (ward.paths.outbox / "abc.init").write_bytes(b"x")
+    _restart(ward)
+    assert not list(ward.paths.sealing.iterdir()) and not list(ward.paths.outbox.iterdir())
+
+
+def test_P7_an_envelope_under_another_header_is_not_signed(ward: Ward) -> None:
+    consent = ward.consent()
+    one, two = ward.intend(consent), ward.intend(consent)
+    ward.seal(one, seq=two.seq)
+    with pytest.raises(VerificationError, match="another header"):
+        ward.custodian.sign(two)
+
+
+def test_P4_an_envelope_to_other_keys_is_not_signed(ward: Ward) -> None:
+    photo = ward.intend(ward.consent())
+    ward.seal(photo, recipients=Hospital.found().keyset.keyset.recipients)
+    with pytest.raises(VerificationError, match="other keys than was ordered"):
+        ward.custodian.sign(photo)
+
+
+def test_a_wiped_envelope_cannot_be_read_by_who_had_it_open(ward: Ward) -> None:
+    photo = ward.intend(ward.consent())
+    ward.seal(photo)
+    photo = ward.custodian.sign(photo)
+    ward.custodian.release(photo)
+    assert photo.id is not None
+    with ward.spool.envelope_path(photo.id).open("rb") as reader:
+        ward.custodian.wipe(photo, "FILED")
+        assert reader.read() == b""
