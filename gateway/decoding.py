@@ -17,6 +17,7 @@ import subprocess
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -81,14 +82,19 @@ class Decoders:
         self.refill()
         self._waiting[0].wait_until_ready()
 
-    def look(self, jpeg: memoryview) -> Picture:
-        """Return what the JPEG shows, or raise Undecodable. Call ``refill`` soon after."""
+    def show(self, jpeg: memoryview) -> Callable[[], Picture]:
+        """Give the JPEG to a decoder, and return what to call for its verdict.
+
+        The call waits for it, and returns a Picture or raises Undecodable. Call ``refill`` soon
+        after.
+        """
         if len(jpeg) > self._room:
             raise Undecodable(WORDS["too-large"])
         life = self._waiting.popleft() if self._waiting else self._start()
         self._spent.append(life)
         life.wait_until_ready()
-        return _understand(*life.look(jpeg, self._seconds))
+        life.show(jpeg)
+        return lambda: _understand(*life.verdict(self._seconds))
 
     def refill(self) -> None:
         """Bury the spent, wipe what they were shown, and start who is missing."""
@@ -158,13 +164,16 @@ class _Life:
             raise EnvironmentProblem(f"photos cannot be looked at, no decoder starts: {why}")
         self._ready = True
 
-    def look(self, jpeg: memoryview, seconds: float) -> tuple[str, int]:
-        """Show it the photo; return its one line and, when there is none, how it ended."""
+    def show(self, jpeg: memoryview) -> None:
+        """Put the photo before it."""
         self._shown = len(jpeg)
         self._map[: len(jpeg)] = jpeg
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
             self._process.stdin.write(len(jpeg).to_bytes(8, "big"))
+
+    def verdict(self, seconds: float) -> tuple[str, int]:
+        """Return its one line and, when there is none, how it ended."""
         line = self._line(seconds)
         return line, 0 if line else self._process.wait()
 

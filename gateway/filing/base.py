@@ -6,38 +6,14 @@ never filed, and ``read_back`` looks at what the record system really has before
 for it.
 """
 
-from dataclasses import dataclass
 from typing import Protocol
 
 from base.errors import WardsealError
+from gateway.filing.record import Record
 
 
 class FilingError(WardsealError):
     """The record system did not take the photo, or does not give back what it was given."""
-
-
-@dataclass(frozen=True)
-class Record:
-    """A photo as it goes into the record. ``jpeg`` is a view that is wiped right after.
-
-    ``photo`` is the id in hex. Hashes are hex as well, times milliseconds since 1970 UTC.
-    """
-
-    photo: str
-    device: str
-    captured_ms: int
-    clock: str
-    level: str
-    basis: str
-    wording: dict[str, str]
-    bed: str
-    quality: dict[str, object]
-    label: dict[str, object] | None
-    proof: dict[str, str | int]
-    width: int
-    height: int
-    jpeg_sha256: str
-    jpeg: memoryview
 
 
 class Sink(Protocol):

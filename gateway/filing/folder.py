@@ -19,7 +19,8 @@ from typing import Final
 
 from base.durable import fsync_dir, write_all, write_atomic
 from base.memory import Buffer, wipe_file
-from gateway.filing.base import FilingError, Record
+from gateway.filing.base import FilingError
+from gateway.filing.record import Record
 
 ACTIVE: Final = "filed"
 OBJECTION: Final = "objection recorded"

@@ -1,0 +1,221 @@
+"""A whole photo in the gateway's hands: opened, looked at, filed or held, signed for.
+
+Everything here and in gateway.withdrawal runs on one thread, so nothing races with itself;
+other replicas are kept apart by the photo's row. A receipt is signed only in the
+transaction that records what it says, and after what it says is true:
+
+    FILED     every record system has the photo and gave it back      -> row, receipt
+    HELD      the sealed copy is on disk and gave the right hash      -> row, receipt, worklist
+    REJECTED  nothing is kept                                         -> row, receipt, worklist
+    UNDONE    no record system has it without the objection           -> row, receipt
+
+A crash anywhere before the transaction leaves the bundle in ``incoming/``, and the whole is
+done again: every step before it may be repeated. A withdrawal that is on record when the row
+is locked wins: the photo is marked in the record before anything is signed.
+"""
+
+import contextlib
+import hashlib
+import logging
+import mmap
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from base.memory import Buffer, wipe_file
+from gateway import receipts, withdrawal, worklist
+from gateway.decoding import Decoders, Undecodable
+from gateway.filing import record
+from gateway.filing.base import FilingError, Sink
+from gateway.opening import Doubt, Opener, Rejected
+from gateway.receipts import Answer, Receipts
+from gateway.store import Filing, LedgerEntry, Photo, State, Store, WorkKind
+from gateway.vault import Vault
+from gateway.withdrawal import Withdrawals
+from wire.envelope import Content
+from wire.messages import Status
+from wire.proof import Proof, parse_bundle
+
+log = logging.getLogger(__name__)
+
+
+class Custodian:
+    """Takes whole photos; ``clock`` gives milliseconds since 1970 UTC."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        opener: Opener,
+        decoders: Decoders,
+        sinks: Sequence[Sink],
+        vault: Vault,
+        withdrawals: Withdrawals,
+        receipts: Receipts,
+        clock: Callable[[], int],
+    ) -> None:
+        self._store = store
+        self._opener = opener
+        self._decoders = decoders
+        self._sinks = tuple(sinks)
+        self._vault = vault
+        self._withdrawals = withdrawals
+        self._receipts = receipts
+        self._clock = clock
+
+    def take(self, bundle: Path, proof: Proof) -> Answer | None:
+        """Bring the photo in ``bundle`` to its receipt. Raises OSError or WardsealError.
+
+        Then nothing was signed, the bundle is where it was, and ``take`` may be tried again.
+        """
+        device, photo = proof.sealed.entry.device, proof.photo.hex()
+        with self._store.begin() as session:
+            undone = withdrawal.on_record(session, device, proof.intent.digest.hex(), photo)
+            doubts = _rivals(session, proof)
+        if undone:
+            return self._undo(device, photo, bundle)
+        with _mapped(bundle) as data:
+            try:
+                sealed = self._opener.parse(parse_bundle(data).envelope, proof)
+                with Buffer(sealed.header.length) as room:
+                    opened = self._opener.open(sealed, proof, room.view)
+                    doubts.extend(opened.doubts)
+                    if opened.content is not None and not doubts:
+                        return self._file(opened.content, proof, bundle)
+            except Rejected as e:
+                return self._reject(device, photo, str(e), bundle)
+            except (Undecodable, FilingError) as e:
+                doubts.append(Doubt(str(e), alarm=getattr(e, "alarm", False)))
+        return self._hold(proof, doubts, bundle)
+
+    def _file(self, content: Content, proof: Proof, bundle: Path) -> Answer | None:
+        """Look, file, read back, sign. Raises Undecodable or FilingError."""
+        device, photo = proof.sealed.entry.device, proof.photo.hex()
+        verdict = self._decoders.show(content.jpeg)
+        digest = hashlib.sha256(content.jpeg).hexdigest()
+        picture = verdict()
+        entry = record.of(content, proof, (picture.width, picture.height), digest)
+        placed = [(sink.name, sink.file(entry)) for sink in self._sinks]
+        for sink, (_, reference) in zip(self._sinks, placed, strict=True):
+            sink.read_back(entry, reference)
+        now = self._clock()
+        with self._store.begin() as session:
+            row = session.get_one(Photo, photo, with_for_update=True)
+            undone = withdrawal.on_record(session, device, row.intent, photo)
+            if not undone:
+                for name, reference in placed:
+                    where = Filing(photo=photo, sink=name, reference=reference, filed_ms=now)
+                    session.merge(where)
+                row.width, row.height = picture.width, picture.height
+                refs = tuple(f"{name}:{reference}" for name, reference in placed)
+                receipt = self._settle(session, row, Status.FILED, refs=refs)
+        if undone:
+            return self._undo(device, photo, bundle)
+        self._vault.put_aside(bundle, photo)
+        log.info("photo %s: filed", photo)
+        return Answer(device, photo, receipt)
+
+    def _hold(self, proof: Proof, doubts: Sequence[Doubt], bundle: Path) -> Answer | None:
+        device, photo = proof.sealed.entry.device, proof.photo.hex()
+        self._vault.keep(bundle, photo)
+        why = "; ".join(doubt.why for doubt in doubts)
+        with self._store.begin() as session:
+            row = session.get_one(Photo, photo, with_for_update=True)
+            undone = withdrawal.on_record(session, device, row.intent, photo)
+            if not undone:
+                receipt = self._settle(session, row, Status.HELD, reason=why)
+                self._note(session, WorkKind.HELD, row, why)
+                if any(doubt.alarm for doubt in doubts):
+                    self._note(session, WorkKind.ALARM, row, why)
+        if undone:
+            return self._undo(device, photo, bundle)
+        log.warning("photo %s: held: %s", photo, why)
+        return Answer(device, photo, receipt)
+
+    def _reject(self, device: str, photo: str, why: str, bundle: Path) -> Answer:
+        with self._store.begin() as session:
+            row = session.get_one(Photo, photo, with_for_update=True)
+            receipt = self._settle(session, row, Status.REJECTED, reason=why)
+            self._note(session, WorkKind.REJECTED, row, why)
+        _remove(bundle)
+        log.warning("photo %s: rejected: %s", photo, why)
+        return Answer(device, photo, receipt)
+
+    def _undo(self, device: str, photo: str, bundle: Path) -> Answer | None:
+        answer = self._withdrawals.carry_out(device, photo)
+        if answer is not None:
+            _remove(bundle)
+        return answer
+
+    def rest(self) -> None:
+        """Tidy up while nobody waits: bury the spent decoder, start the next."""
+        self._decoders.refill()
+
+    def _settle(
+        self,
+        session: Session,
+        row: Photo,
+        status: Status,
+        *,
+        reason: str = "",
+        refs: tuple[str, ...] = (),
+    ) -> bytes:
+        """Write down the new state and sign the receipt that says so."""
+        row.state = State(status.lower())
+        row.reason = receipts.clip(reason, 200)
+        row.changed_ms = self._clock()
+        row.claimed_by = None
+        return self._receipts.issue(
+            session, device=row.device, photo=row.photo, status=status, reason=reason, refs=refs
+        )
+
+    def _note(self, session: Session, kind: WorkKind, row: Photo, why: str) -> None:
+        worklist.note(
+            session, kind, device=row.device, subject=row.photo, why=why, at_ms=self._clock()
+        )
+
+
+def _rivals(session: Session, proof: Proof) -> list[Doubt]:
+    """Step 7 of gateway.opening: one number, one entry; one CAPTURE, one photo."""
+    entry = proof.sealed.entry
+    numbers = [signed.entry.seq for signed in (proof.consent, proof.intent, proof.sealed)]
+    doubled = (
+        select(LedgerEntry.seq)
+        .where(LedgerEntry.device == entry.device, LedgerEntry.ledger == entry.ledger.hex())
+        .where(LedgerEntry.seq.in_(numbers))
+        .group_by(LedgerEntry.seq)
+        .having(func.count() > 1)
+    )
+    others = select(Photo.photo).where(
+        Photo.device == entry.device,
+        Photo.intent == proof.intent.digest.hex(),
+        Photo.photo != proof.photo.hex(),
+        Photo.state != State.REJECTED,
+    )
+    twice, rival = session.scalars(doubled).first(), session.scalars(others).first()
+    doubts = []
+    if twice is not None:
+        doubts.append(Doubt(f"the device signed two entries numbered {twice}", alarm=True))
+    if rival is not None:
+        doubts.append(Doubt("the device signed two photos for one CAPTURE", alarm=True))
+    return doubts
+
+
+@contextlib.contextmanager
+def _mapped(path: Path) -> Iterator[memoryview]:
+    """Map a file that nobody changes any more, read only."""
+    with path.open("rb") as file:
+        pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    try:
+        yield memoryview(pages)
+    finally:
+        # What was parsed still looks at the pages; they go with the last view of them.
+        with contextlib.suppress(BufferError):
+            pages.close()
+
+
+def _remove(bundle: Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        wipe_file(bundle)

@@ -1,0 +1,105 @@
+"""Opening a sealed photo: the numbered verification, and what each failure means.
+
+A photo arrives with three signed entries that inbox and reception have verified, and its bytes
+hash to the id that the device signed. Then, in this order:
+
+1. the device is still registered and active                          else REJECTED
+2. the envelope is what docs/spec/envelope.md says, to its last byte  else REJECTED
+3. it decrypts with a key of this gateway                             else REJECTED
+4. its header names exactly the INTENT, CONSENT and time signed for   else HELD, alarm
+5. its keyset is one this gateway knows, by epoch and hash            else HELD, alarm
+6. it is sealed to exactly the keys of that keyset                    else HELD, alarm
+7. its entries and its INTENT are nobody else's (equivocation)        else HELD, alarm
+8. its content is a private header and a JPEG                         else HELD
+9. the JPEG is one our device writes, and it decodes                  else HELD
+
+REJECTED gives the device nothing, so it keeps the photo. HELD is custody: whatever decrypts is
+kept, however doubtful, until a named person has looked at it. 1 to 6 and 8 are here, 7 is the
+database's (gateway.custody), 9 the decoder's (gateway.decoding).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from base.errors import FormatError, VerificationError, WardsealError
+from gateway.devices import Registry
+from wire import envelope as envelopes
+from wire.envelope import Content, Envelope
+from wire.hpke import RecipientPrivate
+from wire.keyset import SignedKeyset
+from wire.proof import Proof, check_header
+
+
+class Rejected(WardsealError):
+    """The photo does not authenticate or does not decrypt; the text becomes the receipt's."""
+
+
+@dataclass(frozen=True)
+class Doubt:
+    """Why a photo is HELD. ``alarm``: somebody or something may be lying."""
+
+    why: str
+    alarm: bool = False
+
+
+@dataclass(frozen=True)
+class Opened:
+    """A photo that decrypts. ``content`` is None when what is inside is no photo of ours."""
+
+    content: Content | None
+    doubts: tuple[Doubt, ...]
+
+
+class Opener:
+    """Opens what is sealed to one of ``keys``; ``keysets`` are those it knows by now."""
+
+    def __init__(
+        self,
+        *,
+        registry: Registry,
+        keys: Sequence[RecipientPrivate],
+        keysets: Sequence[SignedKeyset],
+    ) -> None:
+        self._registry = registry
+        self._keys = {key.public.kid: key for key in keys}
+        self._keysets = {keyset.hash: keyset for keyset in keysets}
+
+    def parse(self, untrusted: memoryview, proof: Proof) -> Envelope:
+        """Steps 1 and 2. Raises Rejected."""
+        try:
+            self._registry.admit(proof.sealed.entry.device)
+            return envelopes.parse(untrusted)
+        except (VerificationError, FormatError) as e:
+            raise Rejected(str(e)) from e
+
+    def open(self, sealed: Envelope, proof: Proof, out: memoryview) -> Opened:
+        """Steps 3 to 6 and 8, into ``out`` of ``header.length`` bytes. Raises Rejected."""
+        content, doubts = None, []
+        key = next(
+            (self._keys[box.kid] for box in sealed.recipients if box.kid in self._keys), None
+        )
+        if key is None:
+            raise Rejected("the photo is sealed to keys that this hospital's gateway does not have")
+        try:
+            content = envelopes.open_into(sealed, key, out)
+        except VerificationError as e:
+            raise Rejected(str(e)) from e
+        except FormatError as e:
+            doubts.append(Doubt(f"it decrypts, but holds no photo: {e}"))
+        try:
+            check_header(sealed.header, proof.consent, proof.intent)
+        except VerificationError as e:
+            doubts.append(Doubt(str(e), alarm=True))
+        doubts.extend(self._keyset(sealed))
+        return Opened(content, tuple(doubts))
+
+    def _keyset(self, sealed: Envelope) -> list[Doubt]:
+        """Steps 5 and 6: a wrong keyset may mean that somebody else can read the photo too."""
+        known = self._keysets.get(sealed.header.keyset)
+        if known is None or known.keyset.epoch != sealed.header.epoch:
+            return [
+                Doubt("it is sealed under a keyset that this hospital did not give", alarm=True)
+            ]
+        if not envelopes.names_recipients(sealed, known.keyset.recipients):
+            return [Doubt("it is sealed to other keys than its keyset's", alarm=True)]
+        return []

@@ -1,0 +1,80 @@
+"""The hospital's signed word on a photo, kept as it was given.
+
+A receipt lets a device destroy the only other copy, so it is signed in the same transaction
+that records what it says: there is no receipt without a record, and after a crash the same
+bytes are sent again. Numbers rise per photo, so that UNDONE replaces FILED in any order of
+arrival.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from gateway.store import ReceiptRow
+from wire import messages
+from wire.messages import Receipt, Status
+from wire.signing import Signer
+
+_LONGEST_REASON = 200
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A receipt for ``device`` about ``photo`` (hex), as it was signed."""
+
+    device: str
+    photo: str
+    receipt: bytes
+
+
+class Receipts:
+    """Signs with the receipt key; ``clock`` gives milliseconds since 1970 UTC."""
+
+    def __init__(self, *, signer: Signer, clock: Callable[[], int]) -> None:
+        self._signer = signer
+        self._clock = clock
+
+    def issue(
+        self,
+        session: Session,
+        *,
+        device: str,
+        photo: str,
+        status: Status,
+        reason: str = "",
+        refs: tuple[str, ...] = (),
+    ) -> bytes:
+        """Sign the next receipt for a photo and store it in ``session``'s transaction."""
+        highest = select(func.max(ReceiptRow.number)).where(ReceiptRow.photo == photo)
+        number = (session.scalar(highest) or 0) + 1
+        receipt = Receipt(
+            device=device,
+            photo=bytes.fromhex(photo),
+            status=status,
+            number=number,
+            time_ms=self._clock(),
+            reason=clip(reason, _LONGEST_REASON),
+            refs=refs,
+        )
+        raw = messages.sign_receipt(receipt, self._signer)
+        session.add(
+            ReceiptRow(photo=photo, number=number, device=device, status=status.value, raw=raw)
+        )
+        return raw
+
+
+def latest(session: Session, device: str, photo: str) -> ReceiptRow | None:
+    """Return the last receipt signed for this photo of this device, if there is one."""
+    return session.scalars(
+        select(ReceiptRow)
+        .where(ReceiptRow.photo == photo, ReceiptRow.device == device)
+        .order_by(ReceiptRow.number.desc())
+        .limit(1)
+    ).first()
+
+
+def clip(text: str, most: int) -> str:
+    """Cut ``text`` to ``most`` bytes of UTF-8, at a character's end."""
+    return text.encode()[:most].decode(errors="ignore")

@@ -1,0 +1,70 @@
+"""Sealed copies of photos, each a bundle file that anybody with the key can open by hand.
+
+Before a HELD receipt the copy is made to last: fsynced, renamed, and read back against the
+photo's id, because the device will destroy its own. For a FILED photo the record is what
+lasts; its sealed copy stays for some days as evidence and costs no fsync.
+"""
+
+import hashlib
+import os
+import time
+from pathlib import Path
+from typing import Final
+
+from base.durable import fsync_dir
+from base.errors import WardsealError
+from base.memory import wipe_file
+from wire.envelope import MAX_ENVELOPE
+from wire.proof import parse_bundle
+
+SUFFIX: Final = ".wardseal"
+_LONGEST: Final = MAX_ENVELOPE + 64 * 1024
+_DAY: Final = 86_400
+
+
+class NotKept(WardsealError):
+    """The sealed copy could not be made to last, so nothing may be signed for it."""
+
+
+class Vault:
+    """The folder of sealed copies."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def path(self, photo: str) -> Path:
+        """Return where the copy of ``photo`` (hex) stands or would stand."""
+        return self._folder / f"{photo}{SUFFIX}"
+
+    def keep(self, bundle: Path, photo: str) -> None:
+        """Move a bundle in for good: fsync, rename, read back. Raises NotKept."""
+        path = self.path(photo)
+        try:
+            descriptor = os.open(bundle, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
+            os.rename(bundle, path)
+            fsync_dir(self._folder)
+            found = hashlib.sha256(parse_bundle(path.read_bytes()).envelope).hexdigest()
+        except (OSError, WardsealError) as e:
+            raise NotKept(f"the sealed photo could not be stored: {e}") from e
+        if found != photo:
+            raise NotKept("the sealed photo does not read back as it was stored")
+
+    def put_aside(self, bundle: Path, photo: str) -> None:
+        """Move a filed photo's bundle in; a power cut may lose it."""
+        os.rename(bundle, self.path(photo))
+
+    def destroy(self, photo: str) -> None:
+        """Overwrite and remove the copy of ``photo``, if there is one."""
+        path = self.path(photo)
+        if path.exists():
+            wipe_file(path)
+
+    def older_than(self, days: int) -> list[str]:
+        """Return the photos (hex) whose copies are older than so many days."""
+        limit = time.time() - days * _DAY
+        old = (path for path in self._folder.glob(f"*{SUFFIX}") if path.stat().st_mtime < limit)
+        return [path.stem for path in old]

@@ -1,0 +1,121 @@
+"""UNDO: consent was withdrawn, before, while or after the photo is filed.
+
+The UNDO entry comes with the device's ledger, the photo by its own way, in any order. So the
+withdrawal is a row of its own that is never deleted: whoever takes a photo on, files it or
+signs for it looks there first, in the same transaction. Here it is carried out: the record
+systems note the objection, *then* the row says so and UNDONE is signed.
+"""
+
+import logging
+from collections.abc import Callable, Sequence
+
+from sqlalchemy import Select, or_, select
+from sqlalchemy.orm import Session
+
+from gateway import receipts, worklist
+from gateway.filing.base import Sink
+from gateway.receipts import Answer, Receipts
+from gateway.store import Filing, Photo, State, Store, Undo, WorkKind
+from gateway.vault import Vault
+from wire.messages import Status
+
+log = logging.getLogger(__name__)
+
+
+def on_record(session: Session, device: str, intent: str, photo: str) -> bool:
+    """Tell whether an UNDO of this device names this INTENT or this photo (both hex)."""
+    return session.scalars(_of(device, intent, photo).limit(1)).first() is not None
+
+
+class Withdrawals:
+    """Carries out what is on record; ``name`` is this replica's."""
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        store: Store,
+        sinks: Sequence[Sink],
+        vault: Vault,
+        receipts: Receipts,
+        clock: Callable[[], int],
+    ) -> None:
+        self._name = name
+        self._store = store
+        self._sinks = tuple(sinks)
+        self._vault = vault
+        self._receipts = receipts
+        self._clock = clock
+
+    def carry_out(self, device: str, photo: str) -> Answer | None:
+        """Undo one photo; the same answer however often it is asked.
+
+        None when there is nothing to answer: another replica has the photo in its hands and
+        will see the withdrawal, or the photo is another device's. Raises FilingError while a
+        record system cannot note the objection.
+        """
+        with self._store.begin() as session:
+            row = session.get(Photo, photo)
+            if row is not None and row.device != device:
+                self._refuse(session, device, photo)
+                return None
+            if row is not None and self._elsewhere(row):
+                return None
+        if row is not None:
+            for sink in self._sinks:
+                sink.undo(photo, self._clock())
+        with self._store.begin() as session:
+            row = session.get(Photo, photo, with_for_update=True)
+            receipt = self._sign(session, device, photo, row)
+            for filing in session.scalars(select(Filing).where(Filing.photo == photo)):
+                filing.objection_ms = filing.objection_ms or self._clock()
+            intent = row.intent if row is not None else ""
+            for undo in session.scalars(_of(device, intent, photo)):
+                undo.done = True
+        log.info("photo %s: undone", photo)
+        return Answer(device, photo, receipt)
+
+    def _sign(self, session: Session, device: str, photo: str, row: Photo | None) -> bytes:
+        known = receipts.latest(session, device, photo)
+        if known is not None and known.status == Status.UNDONE:
+            return known.raw
+        if row is not None:
+            if row.state != State.FILED:
+                # It never came into the record, so there is nothing left to keep it for.
+                self._vault.destroy(photo)
+            row.state = State.UNDONE
+            row.changed_ms = self._clock()
+            row.claimed_by = None
+        return self._receipts.issue(session, device=device, photo=photo, status=Status.UNDONE)
+
+    def unfinished(self) -> list[tuple[str, str]]:
+        """Return (device, photo) of withdrawals that are on record and not carried out."""
+        pending = select(Undo.device, Undo.photo).where(Undo.done.is_(False)).limit(100)
+        with self._store.begin() as session:
+            return [(device, photo) for device, photo in session.execute(pending) if photo]
+
+    def _elsewhere(self, row: Photo) -> bool:
+        return (
+            row.state == State.ARRIVING
+            and row.claimed_by not in (None, self._name)
+            and row.claimed_until_ms > self._clock()
+        )
+
+    def _refuse(self, session: Session, device: str, photo: str) -> None:
+        """A device may withdraw its own photos only."""
+        worklist.note(
+            session,
+            WorkKind.ALARM,
+            device=device,
+            subject=photo,
+            why="the device signed an UNDO for a photo of another device",
+            at_ms=self._clock(),
+        )
+        for undo in session.scalars(_of(device, "", photo)):
+            undo.done = True
+
+
+def _of(device: str, intent: str, photo: str) -> Select[Undo]:
+    return select(Undo).where(
+        Undo.device == device, or_(Undo.intent == intent, Undo.photo == photo)
+    )
