@@ -9,6 +9,13 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+# Time on a shared machine says nothing about the code; a failure prints how to repeat it.
+settings.register_profile(
+    "wardseal", deadline=None, print_blob=True, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("wardseal")
 
 # Below Linux's ephemeral range (32768 and up), so that no outgoing connection sits there already,
 # and a band for each xdist worker, so that two of them never hand out the same port.
