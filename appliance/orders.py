@@ -65,12 +65,14 @@ class Capture:
     """Panel: take the next frame. ``intent``: a signed INTENT entry.
 
     ``header``: the fields of ``wire.envelope.Header`` by name, all but ``length``, which only
-    the darkroom can know.
+    the darkroom can know. ``consent``: the signed CONSENT entry that the intent refers to, when
+    it is a later one of the same window (+TEACHING) than the camera was opened with.
     """
 
     KIND = "capture"
     intent: Signed
     header: Annotated[dict[str, object], Size(1, 32)]
+    consent: Signed | None = None
 
 
 @dataclass(frozen=True)
@@ -223,9 +225,9 @@ class Line:
         """Limit the following ``send`` and ``receive`` calls; None waits for ever."""
         self._connection.settimeout(seconds)
 
-    def send(self, message: Message) -> None:
-        """Send one message whole."""
-        self._connection.send(encode(message))
+    def send(self, message: Message, *, wait: bool = True) -> None:
+        """Send one message whole; without ``wait``, BlockingIOError when there is no room."""
+        self._connection.send(encode(message), 0 if wait else socket.MSG_DONTWAIT)
 
     def offer_view(self, bits: memoryview) -> bool:
         """Send 1024 bytes of viewfinder if there is room; False when the other end is behind.
