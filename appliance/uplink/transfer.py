@@ -18,7 +18,6 @@ file disappears; that alone ends a transfer. Until then the gateway is asked aga
 So a forged message of any kind can delay a photo, and nothing else.
 """
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
@@ -122,7 +121,7 @@ class Transfer:
 
     def deadline(self) -> float | None:
         """When ``pull`` may have something to say without any message heard before."""
-        return self._due if self._online else None
+        return self._due if self._online and self._chunk else None
 
     def online(self, now: float, chunk: int) -> None:
         """Take up after a connection came; ``chunk`` is the largest its messages can carry."""
@@ -277,8 +276,3 @@ def _bit(bitmap: bytes, i: int) -> bool:
 
 def _doubled(seconds: float, times: int, longest: float) -> float:
     return min(longest, seconds * 2.0 ** (min(times, 32) - 1))
-
-
-def sent_photos(transfers: Iterable[Transfer]) -> list[bytes]:
-    """Return the ids of those that have been given to the hospital's side whole, sorted."""
-    return sorted(transfer.photo for transfer in transfers if transfer.sent)

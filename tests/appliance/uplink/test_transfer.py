@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from appliance.uplink import transfer
-from appliance.uplink.transfer import Phase, Piece, Send, Transfer, chunk_that_fits, sent_photos
+from appliance.uplink.transfer import Phase, Piece, Send, Transfer, chunk_that_fits
 from wire.messages import (
     CHUNK,
     MIN_CHUNK,
@@ -256,12 +256,6 @@ def test_a_chunk_always_fits_with_everything_around_it(largest: int) -> None:
         assert len(encode(Data(PHOTO, 255, bytes(chunk)))) <= largest
     else:
         assert largest < MIN_CHUNK + 128
-
-
-def test_only_whole_photos_count_as_sent() -> None:
-    resting, asking = begun(), begun()
-    resting.heard(RECEIPT, 0.0)
-    assert sent_photos([resting, asking]) == [PHOTO]
 
 
 # -- the worst line there is ----------------------------------------------------------------------
