@@ -171,7 +171,7 @@ The photo is written in the clear, for its owner alone (mode 0600).
 """,
         """\
   wardseal open 91ab...cose --key opening.key -o photo.jpg
-  wardseal open 91ab...wsp --key recovery.key --device-key device.pub -o photo.jpg
+  wardseal open 91ab...wardseal --key recovery.key --device-key device.pub -o photo.jpg
   wardseal open 91ab...cose --key opening.key --device-key device.pub \\
       --entries 5d0c...e1.wsl -o photo.jpg
 """,

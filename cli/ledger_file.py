@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from cli.terminal import read_file
-from wire.ledger import MAX_ENTRY, read_frames
+from wire import shapes, signing
+from wire.ledger import MAX_ENTRY, TYP_ENTRY, Entry, read_frames
 
 _LARGEST: Final = 1 << 30
 """About two million entries. A device begins a new file long before that."""
@@ -65,3 +66,9 @@ def read_ledger(path: Path) -> LedgerFile:
         offsets.append(at)
         at += 4 + len(raw)
     return LedgerFile(path, tuple(raws), tuple(offsets), good, data[good:])
+
+
+def unverified(raw: bytes) -> Entry:
+    """Return what an entry says of itself, whoever signed it, if anybody did."""
+    _, untrusted_payload = signing.untrusted(raw, typ=TYP_ENTRY)
+    return shapes.from_map(Entry, untrusted_payload, "ledger entry")

@@ -6,12 +6,12 @@ import sys
 from argparse import Namespace
 
 from base.errors import FormatError, VerificationError
-from cli.ledger_file import read_ledger
+from cli.ledger_file import read_ledger, unverified
 from cli.ledger_words import Numbers, meaning
 from cli.outcome import OK, WRONG
-from cli.terminal import moment, plain
-from wire import shapes, signing
-from wire.ledger import TYP_ENTRY, Entry
+from cli.terminal import moment, plain, readable
+from wire import shapes
+from wire.ledger import Entry
 
 
 def show(arguments: Namespace) -> int:
@@ -22,7 +22,7 @@ def show(arguments: Namespace) -> int:
     for index, (raw, at) in enumerate(zip(file.raws, file.offsets, strict=True)):
         digest = hashlib.sha256(raw).digest()
         try:
-            entry = _unverified(raw)
+            entry = unverified(raw)
         except (FormatError, VerificationError) as e:
             unread += 1
             _line(arguments.json, {"entry": index, "byte": at, "unreadable": str(e)})
@@ -44,23 +44,6 @@ def show(arguments: Namespace) -> int:
             file=sys.stderr,
         )
     return WRONG if unread or file.tail else OK
-
-
-def readable(value: object) -> object:
-    """Return a CBOR value as JSON has it: byte strings as hexadecimal digits."""
-    match value:
-        case bytes():
-            return value.hex()
-        case dict():
-            return {str(key): readable(item) for key, item in value.items()}
-        case list() | tuple():
-            return [readable(item) for item in value]
-    return value
-
-
-def _unverified(raw: bytes) -> Entry:
-    _, untrusted_payload = signing.untrusted(raw, typ=TYP_ENTRY)
-    return shapes.from_map(Entry, untrusted_payload, "ledger entry")
 
 
 def _fields(entry: Entry) -> dict[str, object]:

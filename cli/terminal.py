@@ -33,6 +33,18 @@ def moment(ms: int) -> str:
         return f"{ms} ms"  # a clock can be wrong by more than a calendar holds
 
 
+def readable(value: object) -> object:
+    """Return a CBOR value as JSON has it: byte strings as hexadecimal digits."""
+    match value:
+        case bytes():
+            return value.hex()
+        case dict():
+            return {str(key): readable(item) for key, item in value.items()}
+        case list() | tuple():
+            return [readable(item) for item in value]
+    return value
+
+
 def progress(items: Iterable[T], total: int, what: str) -> Iterator[T]:
     """Yield ``items``; on a terminal, say now and then how far it has got."""
     shown = sys.stderr.isatty()
