@@ -40,8 +40,9 @@ def _run_panel(config: ApplianceConfig) -> int:
     from appliance.clock import SystemClock, boot_id
     from appliance.crypto.keys import DeviceKeys, TrustedKeyset
     from appliance.custody import Custodian, Recovered, Register, read_ledger
+    from appliance.desk import Parts
     from appliance.ledger import DurableLedger, LedgerUnavailable
-    from appliance.panel import Panel, Parts
+    from appliance.panel import Panel
     from appliance.post import Post
     from appliance.spool import Spool
     from base.memory import harden_process
@@ -107,7 +108,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return run(options.role, options.config)
     except WardsealError as e:
-        print(f"wardseal {options.role}: {e}", file=sys.stderr)
+        sys.stderr.write(f"wardseal {options.role}: {e}\n")
         return 1
 
 

@@ -87,7 +87,7 @@ class VirtualSite:
     def start_gateway(self) -> None:
         """Start the gateway, kept running."""
         config = str(self._gateway_config())
-        argv = [sys.executable, "-m", "gateway", "--config", config]
+        argv = [sys.executable, "-P", "-m", "gateway", "--config", config]
         self.keeper.start("gateway", argv, environment=ALLOCATOR_ENV)
 
     def close(self) -> None:

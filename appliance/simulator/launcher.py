@@ -217,7 +217,16 @@ class VirtualDevice:
         return any(next(directory.iterdir(), None) for directory in (paths.sealing, paths.outbox))
 
     def _argv(self, role: str) -> list[str]:
-        return [sys.executable, "-m", "appliance", "--role", role, "--config", str(self._file)]
+        return [
+            sys.executable,
+            "-P",
+            "-m",
+            "appliance",
+            "--role",
+            role,
+            "--config",
+            str(self._file),
+        ]
 
     def _give_darkroom(self, connection: socket.socket) -> None:
         self._lives += 1

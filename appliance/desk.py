@@ -1,0 +1,354 @@
+"""The panel's desk: where each effect, each report and each letter is carried out.
+
+What an effect announces is on the ledger before it happens. A darkroom's report is believed as
+far as the panel can check it: a sealed file is compared with what was ordered before it is
+signed for. A letter from the hospital has been verified by ``appliance.post`` already; here it
+is entered, acted on, and told to the session.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+from selectors import BaseSelector
+from typing import Protocol
+
+from appliance import orders, session, signals
+from appliance.clock import Clock
+from appliance.config import ApplianceConfig
+from appliance.crypto.keys import TrustedKeyset
+from appliance.custody import Custodian, Photo, header_for
+from appliance.darkroom_line import DarkroomLine
+from appliance.ledger import DurableLedger, LedgerUnavailable
+from appliance.post import KeysetOffer, Message, Post, SignedReceipt
+from appliance.signals import Effect, Event
+from appliance.spool import Spool
+from base.errors import WardsealError
+from wire import events, messages
+from wire.events import Basis, Level
+from wire.ledger import Checkpoint, SignedEntry
+from wire.messages import Status
+
+log = logging.getLogger(__name__)
+
+
+class Hands(Protocol):
+    """The buttons: a descriptor that turns readable, and the events behind it."""
+
+    def fileno(self) -> int: ...
+
+    def events(self) -> list[Event]:
+        """Return what happened since the last call."""
+        ...
+
+    def deadline(self) -> int | None:
+        """When ``events`` may have something without an edge (a stuck button), in ns."""
+        ...
+
+
+class Face(Protocol):
+    """Screen, lamp and buzzer."""
+
+    def show(self, state: session.State) -> int | None:
+        """Draw what the state says; return when it should be drawn again, in ns."""
+        ...
+
+    def view(self, bits: memoryview) -> None:
+        """Show one viewfinder picture."""
+        ...
+
+    def lamp(self, on: bool) -> None: ...
+
+    def buzz(self, pattern: signals.Buzzer) -> None: ...
+
+    @property
+    def broken(self) -> bool:
+        """Whether the screen fails to show what it is told."""
+        ...
+
+
+@dataclass(frozen=True)
+class Parts:
+    """What the panel is built from; ``appliance.__main__`` puts it together."""
+
+    config: ApplianceConfig
+    clock: Clock
+    ledger: DurableLedger
+    spool: Spool
+    post: Post
+    custodian: Custodian
+    keyset: TrustedKeyset
+    hands: Hands
+    face: Face
+    wording: events.Wording
+
+
+class Desk:
+    """Carries out; ``tell`` hands an event to the session, ``rang`` is set when there is news.
+
+    Methods that carry something out raise LedgerUnavailable when it could not be entered;
+    then it was not done.
+    """
+
+    def __init__(self, parts: Parts, selector: BaseSelector, tell: Callable[[Event], None]) -> None:
+        self._parts = parts
+        self._tell = tell
+        self._register = parts.custodian.register
+        self._consent: SignedEntry | None = None
+        self._opened_with: SignedEntry | None = None
+        self._in_darkroom: list[int] = []
+        self.rang = False
+        self.ledger_down = False
+        self.darkroom = DarkroomLine(
+            parts.config.paths.darkroom_socket,
+            selector,
+            now=parts.clock.monotonic_ns,
+            report=self._reported,
+            ended=self._darkroom_ended,
+            overdue=self._overdue,
+        )
+
+    def _now(self) -> int:
+        return self._parts.clock.monotonic_ns()
+
+    def append(self, body: object) -> SignedEntry:
+        """Enter something on the ledger; LedgerUnavailable when that fails."""
+        self.rang = True
+        return self._parts.ledger.append(body)
+
+    # Effects
+
+    def carry_out(self, effect: Effect) -> None:
+        """Do what the session decided."""
+        match effect:
+            case signals.LogConsent(level=level, basis=basis):
+                self._log_consent(level, basis)
+            case signals.LogTeaching():
+                assert self._consent is not None
+                granted: events.Consent = events.body_of(self._consent.entry)
+                self._log_consent(Level.TEACHING, granted.basis)
+            case signals.LogWindow(why=why, photos=photos):
+                assert self._consent is not None
+                self.append(events.Window(self._consent.digest, why, photos))
+            case signals.LogUndo(ns=ns):
+                for n in ns:
+                    self._log_undo(n)
+            case signals.LogFault(code=code, why=why):
+                self.append(events.Fault(code, why[:200]))
+            case signals.OpenDarkroom():
+                self._open_darkroom()
+            case signals.CloseDarkroom():
+                self.darkroom.hang_up()
+            case signals.Capture(n=n):
+                self._capture(n)
+            case signals.Release(n=n):
+                self._release(n)
+            case signals.WipeUnsent(n=n):
+                self._wipe_unsent(n)
+            case signals.Lamp(on=on):
+                self._parts.face.lamp(on)
+            case signals.Buzz(pattern=pattern):
+                self._parts.face.buzz(pattern)
+            case _:
+                raise AssertionError(f"no such effect: {effect}")
+
+    def _log_consent(self, level: Level, basis: Basis) -> None:
+        """Step 1 (and +TEACHING, for later photos)."""
+        self._consent = self.append(events.Consent(level, basis, self._parts.wording))
+
+    def _log_undo(self, n: int) -> None:
+        photo = self._register.get(n)
+        if photo is not None:
+            self.append(events.Undo(photo.intent.digest, photo.id))
+            self._register.update(photo, undone=True)
+
+    def _open_darkroom(self) -> None:
+        assert self._consent is not None
+        self._opened_with = self._consent
+        order = orders.Open(self._consent.raw, self._parts.keyset.current.raw)
+        self.darkroom.open(order, self._parts.config.camera.deadline_seconds + 1)
+
+    def _capture(self, n: int) -> None:
+        """Step 3: INTENT, then the frame."""
+        assert self._consent is not None
+        granted: events.Consent = events.body_of(self._consent.entry)
+        body = events.Intent(self._consent.digest, granted.level, granted.basis)
+        try:
+            intent = self.append(body)
+        except LedgerUnavailable:
+            self._tell(signals.LostPhoto(self._now(), n))
+            raise
+        photo = self._register.add(self._consent, intent, n)
+        header = {
+            name: value
+            for name, value in vars(header_for(photo, self._parts.keyset.current)).items()
+            if name != "length"
+        }
+        self._in_darkroom.append(n)
+        seconds = self._parts.config.camera.deadline_seconds + 1
+        later = self._consent.raw if self._consent is not self._opened_with else None
+        self.darkroom.capture(orders.Capture(intent.raw, header, later), seconds)
+
+    def _release(self, n: int) -> None:
+        """The second half of step 7: the rename into the outbox."""
+        photo = self._register.get(n)
+        if photo is not None and not photo.closed:
+            self._parts.custodian.release(photo)
+            self.rang = True
+            self._tell(signals.Released(self._now(), n))
+
+    def _wipe_unsent(self, n: int) -> None:
+        photo = self._register.get(n)
+        if photo is not None and not photo.closed:
+            self._parts.custodian.wipe(photo, "undo")
+            self.rang = True
+        self._tell(signals.Undone(self._now(), n))
+
+    # The darkroom's reports
+
+    def _reported(self, report: orders.Report) -> None:
+        now = self._now()
+        match report:
+            case orders.Ready():
+                self._tell(signals.CameraReady(now))
+            case orders.View(bits=bits):
+                self._parts.face.view(bits)
+            case orders.Verdict(n=seq, poor=poor):
+                if photo := self._register.by_seq(seq):
+                    self._tell(signals.Verdict(now, photo.n, poor))
+            case orders.Sealed(n=seq):
+                if photo := self._register.by_seq(seq):
+                    self._sealed(photo)
+            case orders.Refused(n=seq, why=why):
+                log.error("the darkroom refused: %s", why)
+                self._append_fault("darkroom-refused", why)
+                self._lose(seq, why)
+                if seq is None:
+                    self._tell(signals.CameraFault(now, "not_permitted"))
+            case orders.Fault(code=code, why=why, n=seq):
+                log.error("the darkroom failed: %s: %s", code, why)
+                self._lose(seq, why)
+                self._tell(signals.CameraFault(now, str(code)))
+
+    def _sealed(self, photo: Photo) -> None:
+        """The first half of step 7: compare, hash, sign."""
+        self._answered(photo.n)
+        try:
+            self._parts.custodian.sign(photo)
+            self.rang = True
+            self._tell(signals.Sealed(self._now(), photo.n))
+        except LedgerUnavailable as e:
+            # The envelope stays in sealing/ and is signed for when the ledger is back.
+            self._in_darkroom.append(photo.n)
+            self.ledger_failed(e)
+        except (WardsealError, OSError) as e:
+            log.error("photo %d is not what was ordered: %s", photo.n, e)
+            self._lose(photo.seq, str(e))
+
+    def _lose(self, seq: int | None, why: str) -> None:
+        photo = self._register.by_seq(seq) if seq is not None else None
+        if photo is None:
+            return
+        self._answered(photo.n)
+        try:
+            self._parts.custodian.lose(photo, why)
+        except LedgerUnavailable as e:
+            self.ledger_failed(e)
+        self.rang = True
+        self._tell(signals.LostPhoto(self._now(), photo.n))
+
+    def _answered(self, n: int) -> None:
+        if n in self._in_darkroom:
+            self._in_darkroom.remove(n)
+        self.darkroom.captured(bool(self._in_darkroom))
+
+    def _overdue(self, why: str) -> None:
+        self._append_fault("camera-overdue", why)
+        self._tell(signals.CameraFault(self._now(), str(orders.FaultCode.NO_FRAMES)))
+
+    def _darkroom_ended(self) -> None:
+        """What was sealed before it ended is kept, the rest is lost, and said so."""
+        for n in list(self._in_darkroom):
+            photo = self._register.get(n)
+            if photo is None:
+                continue
+            if self._parts.spool.sealed_path(photo.seq).exists():
+                self._sealed(photo)
+            else:
+                self._lose(photo.seq, "the darkroom ended before the photo was sealed")
+        self._tell(signals.DarkroomEnded(self._now()))
+
+    def _append_fault(self, code: str, why: str) -> None:
+        try:
+            self.append(events.Fault(code, why[:200]))
+        except LedgerUnavailable as e:
+            self.ledger_failed(e)
+
+    def ledger_failed(self, error: LedgerUnavailable) -> None:
+        """Take note, and tell the session, that nothing can be entered now."""
+        log.error("%s", error)
+        self.ledger_down = True
+        self._tell(signals.LedgerFault(self._now(), str(error)))
+
+    def sign_what_waits(self) -> None:
+        """The ledger works again: sign for what was sealed in the meantime."""
+        for n in list(self._in_darkroom):
+            photo = self._register.get(n)
+            if photo is not None and self._parts.spool.sealed_path(photo.seq).exists():
+                self._sealed(photo)
+
+    # Letters from the hospital
+
+    def receive(self, message: Message) -> None:
+        """Enter a verified letter and act on it."""
+        match message:
+            case Checkpoint():
+                self._countersigned(message)
+            case KeysetOffer():
+                self._keyset_offered(message)
+            case SignedReceipt():
+                self._receipt(message)
+
+    def _receipt(self, signed: SignedReceipt) -> None:
+        """Step 11: enter the receipt, wipe, enter that, and say so."""
+        receipt = signed.receipt
+        photo = self._register.by_id(receipt.photo)
+        status = receipt.status
+        unfinished = photo is not None and not photo.closed and photo.status is status
+        if photo is None or (receipt.number <= photo.receipt and not unfinished):
+            log.info("a receipt for no photo of ours, or an old one, is passed over")
+            return
+        if receipt.number > photo.receipt:
+            digest = hashlib.sha256(signed.raw).digest()
+            self.append(events.ReceiptSeen(receipt.photo, str(status), receipt.number, digest))
+            photo = self._register.update(photo, receipt=receipt.number, status=status)
+        self._parts.ledger.floor_ms = max(self._parts.ledger.floor_ms, receipt.time_ms)
+        if status in messages.CUSTODY and not photo.closed:
+            self._parts.custodian.wipe(photo, str(status))
+        self._tell(_told(self._now(), photo.n, receipt))
+
+    def _keyset_offered(self, offer: KeysetOffer) -> None:
+        try:
+            changed = self._parts.keyset.offer(offer.raw)
+        except WardsealError as e:
+            log.warning("a keyset was refused: %s", e)
+            self.append(events.Fault("keyset-refused", str(e)[:200]))
+            return
+        if changed:
+            current = self._parts.keyset.current
+            self.append(events.KeysetInUse(current.keyset.epoch, current.hash))
+
+    def _countersigned(self, checkpoint: Checkpoint) -> None:
+        self._parts.ledger.floor_ms = max(self._parts.ledger.floor_ms, checkpoint.time_ms)
+
+
+def _told(now: int, n: int, receipt: messages.Receipt) -> Event:
+    match receipt.status:
+        case Status.FILED:
+            return signals.Filed(now, n, receipt.time_ms)
+        case Status.HELD:
+            return signals.Held(now, n, receipt.time_ms, receipt.reason)
+        case Status.REJECTED:
+            return signals.Rejected(now, n, receipt.reason)
+        case Status.UNDONE:
+            return signals.Undone(now, n)
