@@ -114,7 +114,11 @@ def _let_pass(state: State, at: int) -> Step:
     effects: list[Effect] = []
     while timers := [timer for timer in _timers(state) if timer[0] <= at]:
         when, action = min(timers, key=lambda timer: timer[0])
+        since = state.darkroom_since
         state, more = action(replace(state, now=max(state.now, when)))
+        if state.darkroom_since != since:
+            # What the darkroom is told here it will be told at ``at``: its time begins then.
+            state = replace(state, darkroom_since=at)
         effects += more
     return state, tuple(effects)
 

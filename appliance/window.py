@@ -188,10 +188,10 @@ def blocked(state: State) -> Step:
     """The darkroom cannot be ended: the lamp stays on and no new consent is taken."""
     if state.darkroom is Darkroom.BLOCKED:
         return state, ()
-    effects: tuple[Effect, ...] = ()
-    after = state
     if state.window is not None:
         after, effects = close(state, "camera-fault", hurry=True)
+    else:
+        after, effects = _end(state)
     after = _darkroom(alert(after, Bad.CAMERA), Darkroom.BLOCKED)
     return after, (*_log_fault(state, "stop_blocked"), *effects, Buzz(Buzzer.BAD))
 
