@@ -216,7 +216,8 @@ class Desk:
             case orders.Verdict(n=seq, poor=poor):
                 if photo := self._register.by_seq(seq):
                     self._tell(signals.Verdict(now, photo.n, poor))
-            case orders.Sealed(n=seq):
+            case orders.Sealed(n=seq, stages_us=stages):
+                log.info("sealed %d, microseconds: %s", seq, stages)
                 if photo := self._register.by_seq(seq):
                     self._sealed(photo)
             case orders.Refused(n=seq, why=why):

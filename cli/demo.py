@@ -92,7 +92,7 @@ def run(options: argparse.Namespace) -> int:
         _say(f"Starting a hospital in {site.state}: broker, gateway, ward device ...")
         site.start()
         with Remote.connect(site.device.config.paths.world_socket, _STARTS_WITHIN) as remote:
-            ward = _Ward(site, remote)
+            ward = Ward(site, remote)
             ward.wait_until_up()
             if steps is None:
                 from cli.demo_terminal import play
@@ -129,7 +129,7 @@ class Result:
         return self.verified and all(p.status in ("FILED", "UNDONE") for p in self.photos)
 
 
-class _Ward:
+class Ward:
     """A pair of hands on the virtual device, and a pair of eyes on its ledger."""
 
     def __init__(self, site: VirtualSite, remote: Remote) -> None:
@@ -181,6 +181,10 @@ class _Ward:
         report = story.read(file, self._key)
         return Result(story.tell(report.entries), report, file)
 
+    def filed(self, photo: PhotoStory) -> Path | None:
+        """Where in the record a photo is."""
+        return _filed(photo, self._site)
+
     def pressed_before(self, at_ns: int) -> int:
         """The CAPTURE press that led to an INTENT at ``at_ns``."""
         return max((at for at in self._captures if at <= at_ns), default=at_ns)
@@ -208,7 +212,7 @@ def _filed(photo: PhotoStory, site: VirtualSite) -> Path | None:
     return next(iter(site.record.glob(f"*/{photo.id.hex()}.jpg")), None)
 
 
-def _as_json(result: Result, site: VirtualSite, ward: _Ward) -> dict[str, Any]:
+def _as_json(result: Result, site: VirtualSite, ward: Ward) -> dict[str, Any]:
     return {
         "photos": [_photo_json(photo, site, ward) for photo in result.photos],
         "ledger": {
@@ -223,7 +227,7 @@ def _as_json(result: Result, site: VirtualSite, ward: _Ward) -> dict[str, Any]:
     }
 
 
-def _photo_json(photo: PhotoStory, site: VirtualSite, ward: _Ward) -> dict[str, Any]:
+def _photo_json(photo: PhotoStory, site: VirtualSite, ward: Ward) -> dict[str, Any]:
     pressed = ward.pressed_before(photo.intent_ns)
     file = _filed(photo, site)
     return {
