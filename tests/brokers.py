@@ -13,6 +13,7 @@ from cli import pki_x509
 from cli.broker import Broker, BrokerSettings
 
 GATEWAY = "gateway_1"
+OTHER_GATEWAY = "gateway_2"
 
 E = TypeVar("E")
 
@@ -43,7 +44,7 @@ class Site:
                 files=settings.pop(
                     "files", write_identity(folder / "pki", "broker", server, self.ca)
                 ),
-                hospital_users=[GATEWAY],
+                hospital_users=[GATEWAY, OTHER_GATEWAY],
                 port=port,
                 **settings,
             )
@@ -74,6 +75,7 @@ class Loop:
 
     def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
+        self._others: list[selectors.BaseSelector] = []
         self.links: dict[str, Link] = {}
         self.events: dict[str, list[Event]] = {}
 
@@ -91,6 +93,12 @@ class Loop:
         self.links[label or settings.name] = link
         self.events[label or settings.name] = []
         return link
+
+    def new_selector(self) -> selectors.BaseSelector:
+        """Return a selector for a part that turns by itself; closed with the loop."""
+        selector = selectors.DefaultSelector()
+        self._others.append(selector)
+        return selector
 
     def turn(self, longest: float = 0.05) -> None:
         now = time.monotonic()
@@ -127,4 +135,5 @@ class Loop:
     def close(self) -> None:
         for link in self.links.values():
             link.stop()
-        self._selector.close()
+        for selector in (self._selector, *self._others):
+            selector.close()

@@ -106,6 +106,8 @@ class Uplink:
         if self.link.online:
             self._say_state(online=False)
         self.link.stop()
+        self._selector.unregister(self._bell)
+        self._bell.close()
         self._mailbox.tell(online=False, sent=self._photos.sent())
 
     def turn(self, longest: float = 60.0) -> None:

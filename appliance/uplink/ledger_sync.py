@@ -126,7 +126,7 @@ class LedgerSync:
             self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
         else:
             self._pause = ANSWER_SECONDS
-            self._due = now if message.next < self.count else now + ANSWER_SECONDS
+            self._due = now if message.next != self.count else now + ANSWER_SECONDS
 
     def not_taken(self, now: float) -> None:
         """Nobody heard the last batch."""

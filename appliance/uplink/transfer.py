@@ -208,7 +208,7 @@ class Transfer:
     def not_taken(self, what: Init | Query | Piece | Fin, now: float) -> None:
         """Note that the broker let this message go nowhere: nobody is there to hear it."""
         if isinstance(what, Init) and self.phase is Phase.ASKING:
-            self._wait(now + READY_SECONDS)
+            self._restart(now, longest=READY_SECONDS)
         elif isinstance(what, Piece) and what.i not in self._in_flight:
             pass  # of an earlier attempt
         elif isinstance(what, (Piece, Fin)) and self.phase in (Phase.SENDING, Phase.FINISHING):
@@ -264,10 +264,10 @@ class Transfer:
         self._in_flight.clear()
         self._missing = []
 
-    def _restart(self, now: float) -> None:
+    def _restart(self, now: float, longest: float = LONGEST_RESTART_SECONDS) -> None:
         """Ask again with ``init``, each time later: a confused gateway must not be hammered."""
         self._restarts += 1
-        self._wait(now + _doubled(1.0, self._restarts, LONGEST_RESTART_SECONDS))
+        self._wait(now + _doubled(1.0, self._restarts, longest))
 
 
 def _bit(bitmap: bytes, i: int) -> bool:

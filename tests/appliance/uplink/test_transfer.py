@@ -185,14 +185,19 @@ def test_busy_and_refused_wait_their_time(answer: Busy | Refused, after: float) 
     assert isinstance(send.what, Init)
 
 
-def test_init_that_nobody_hears_waits_10_s() -> None:
+def test_init_that_nobody_hears_is_said_again_soon_and_then_every_10_s() -> None:
     photo = Transfer(PHOTO, 100, ENTRIES)
     photo.online(0.0, CHUNK)
-    send = photo.pull(0.0)
-    assert send is not None
-    photo.not_taken(send.what, 0.5)
-    assert photo.pull(10.0) is None
-    assert photo.pull(10.5) is not None
+    now, waits = 0.0, []
+    for _ in range(6):
+        send = photo.pull(now)
+        assert send is not None
+        photo.not_taken(send.what, now)
+        due = photo.deadline()
+        assert due is not None
+        waits.append(due - now)
+        now = due
+    assert waits == [1, 2, 4, 8, 10, 10]
 
 
 def test_a_chunk_that_goes_nowhere_asks_again_each_time_later() -> None:
