@@ -97,13 +97,6 @@ Without --role it looks at everything that can be judged without one.
     check.add_argument(
         "--config", type=Path, metavar="FILE", help="also look at what these settings name"
     )
-    check.add_argument(
-        "--root",
-        type=Path,
-        default=Path("/"),
-        metavar="DIR",
-        help="look at the system below DIR (an image that is mounted there)",
-    )
     check.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     check.set_defaults(run="cli.check:check")
 

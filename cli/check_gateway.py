@@ -1,0 +1,59 @@
+"""The doctor at the gateway: keys that belong together, a registry that can be read, room."""
+
+from base import keyfiles
+from base.errors import ConfigError, WardsealError
+from base.tls import TlsFiles
+from cli import check_parts as parts
+from cli.findings import Finding, broken, ok
+from gateway.config import GatewayConfig
+from gateway.devices import Registry
+from wire import pem
+from wire.hpke import RecipientPrivate
+
+
+def look(config: GatewayConfig) -> list[Finding]:
+    """Everything that the gateway's settings name."""
+    broker = config.broker
+    files = TlsFiles(ca=broker.ca, certificate=broker.certificate, key=broker.key)
+    return [
+        parts.private_key("opening key", config.keys.opening),
+        parts.private_key("receipt key", config.keys.receipt),
+        parts.private_key("TLS key", broker.key),
+        *_keyset(config),
+        _registry(config),
+        parts.folder("state folder", config.paths.state, needs_mib=config.limits.incoming_mib),
+        parts.folder("record folder", config.filing.folder, needs_mib=64),
+        parts.certificate(broker.certificate, broker.user),
+        parts.broker(broker.host, broker.port, files),
+    ]
+
+
+def _keyset(config: GatewayConfig) -> list[Finding]:
+    """The keyset, and whether our private keys are among those that devices are told of."""
+    try:
+        root = pem.public_key(keyfiles.read_public(config.keys.root, "keys.root"))
+    except WardsealError as e:
+        return [broken("keyset", str(e))]
+    found, keyset = parts.keyset(config.keys.keyset, root)
+    if keyset is None:
+        return [found]
+    try:
+        opening = RecipientPrivate.decode(keyfiles.read_secret(config.keys.opening, "keys.opening"))
+        receipt = pem.signer(keyfiles.read_secret(config.keys.receipt, "keys.receipt"))
+    except WardsealError as e:
+        return [found, broken("keys", str(e))]
+    if opening.public not in keyset.keyset.recipients:
+        says = f"photos are not sealed to {config.keys.opening}, says the keyset"
+        return [found, broken("keys", says, "use the keys and the keyset of the same site")]
+    if receipt.public not in keyset.keyset.receipt_keys:
+        says = f"devices do not believe what {config.keys.receipt} signs, says the keyset"
+        return [found, broken("keys", says, "use the keys and the keyset of the same site")]
+    return [found, ok("keys", "devices seal to our opening key and believe our receipt key")]
+
+
+def _registry(config: GatewayConfig) -> Finding:
+    try:
+        count = Registry(config.paths.devices).check()
+    except ConfigError as e:
+        return broken("devices", str(e))
+    return ok("devices", f"{count} registered in {config.paths.devices}")
