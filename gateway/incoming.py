@@ -52,6 +52,7 @@ class Incoming:
         tail = os.pread(self._fd, total - at, at)
         if tail[:_CHUNK_FIELD] != self.chunk.to_bytes(_CHUNK_FIELD, "big"):
             return None
+        os.utime(self._fd)  # it is in use again, so it is not old
         return bytearray(tail[_CHUNK_FIELD:])
 
     def _begin(self, head: bytes, total: int) -> bytearray:

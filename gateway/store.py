@@ -8,6 +8,8 @@ SQLite runs in WAL mode with synchronous=FULL: a commit that has returned surviv
 Its transactions begin IMMEDIATE, so they are as serial as those that lock a row elsewhere.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
@@ -22,8 +24,11 @@ from sqlalchemy import (
     create_engine,
     event,
 )
+from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 from sqlalchemy.pool import QueuePool
+
+from base.errors import WardsealError
 
 HASH: Final = String(64)
 ID16: Final = String(32)
@@ -175,17 +180,38 @@ class Presence(Base):
     at_ms: Mapped[int] = mapped_column(BigInteger)
 
 
+class StoreError(WardsealError):
+    """The database did not do its work; what was begun is undone and may be tried again."""
+
+
 class Store:
     """The database. ``with store.begin() as session:`` is one transaction."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
-        Base.metadata.create_all(engine)
-        self.begin = sessionmaker[Session](engine, expire_on_commit=False).begin
+        self._sessions = sessionmaker[Session](engine, expire_on_commit=False)
+        try:
+            Base.metadata.create_all(engine)
+        except SQLAlchemyError as e:
+            raise StoreError(f"the database cannot be used: {_words(e)}") from e
+
+    @contextmanager
+    def begin(self) -> Iterator[Session]:
+        """One transaction: committed at the end, undone by any error."""
+        try:
+            with self._sessions.begin() as session:
+                yield session
+        except SQLAlchemyError as e:
+            raise StoreError(f"the database did not do its work: {_words(e)}") from e
 
     def close(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+
+def _words(error: SQLAlchemyError) -> str:
+    """The driver's own sentence, without the statement and its values."""
+    return str(getattr(error, "orig", None) or type(error).__name__)
 
 
 def open_sqlite(path: Path) -> Store:

@@ -5,6 +5,7 @@ photo's id, because the device will destroy its own. For a FILED photo the recor
 lasts; its sealed copy stays for some days as evidence and costs no fsync.
 """
 
+import contextlib
 import hashlib
 import os
 import time
@@ -55,7 +56,8 @@ class Vault:
 
     def put_aside(self, bundle: Path, photo: str) -> None:
         """Move a filed photo's bundle in; a power cut may lose it."""
-        os.rename(bundle, self.path(photo))
+        with contextlib.suppress(FileNotFoundError):
+            os.rename(bundle, self.path(photo))
 
     def destroy(self, photo: str) -> None:
         """Overwrite and remove the copy of ``photo``, if there is one."""

@@ -132,9 +132,14 @@ class Bundle:
 
     def head(self) -> bytes:
         """Return everything that stands in the file before the envelope's bytes."""
-        entries = b"".join(cbor.encode(raw) for raw in (self.consent, self.intent, self.sealed))
-        length = cbor.head(cbor.BYTES, len(self.envelope))
-        return cbor.head(cbor.ARRAY, 5) + cbor.encode(_BUNDLE) + entries + length
+        return bundle_head(self.consent, self.intent, self.sealed, len(self.envelope))
+
+
+def bundle_head(consent: bytes, intent: bytes, sealed: bytes, length: int) -> bytes:
+    """Return a bundle up to its envelope of ``length`` bytes, which may still be on its way."""
+    entries = b"".join(cbor.encode(raw) for raw in (consent, intent, sealed))
+    start = cbor.head(cbor.ARRAY, 5) + cbor.encode(_BUNDLE)
+    return start + entries + cbor.head(cbor.BYTES, length)
 
 
 def parse_bundle(data: cbor.Buffer) -> Bundle:

@@ -1,0 +1,184 @@
+"""Builds every part by keyword and runs the gateway.
+
+This is the one place that knows which parts there are. ``python -m gateway --config FILE`` is
+what the unit calls; it wants the allocator settings of ``base.memory`` in its environment, so
+that opened photos leave nothing behind in freed memory.
+"""
+
+import argparse
+import logging
+import os
+import sys
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Final
+
+from base.errors import WardsealError
+from base.memory import assert_allocator, harden_process
+from base.mqtt import Link, LinkSettings
+from base.tls import TlsFiles
+from gateway import config as configuration
+from gateway.config import MIB, GatewayConfig
+from gateway.custody import Custodian
+from gateway.decoding import Decoders
+from gateway.desk import Desk
+from gateway.devices import Registry
+from gateway.filing.folder import Folder
+from gateway.housekeeping import EVERY_SECONDS, Housekeeping
+from gateway.inbox import Inbox, subscriptions
+from gateway.keys import GatewayKeys
+from gateway.ledgers import Ledgers
+from gateway.opening import Opener
+from gateway.presence import Presences
+from gateway.receipts import Receipts
+from gateway.reception import Reception
+from gateway.service import Service, sender
+from gateway.store import open_sqlite
+from gateway.transfers import Transfers
+from gateway.vault import Vault
+from gateway.withdrawal import Withdrawals
+from gateway.workers import Mailbox, Worker
+
+_MOST_JOBS: Final = 256
+
+
+def run(config_file: Path) -> int:
+    """Run the gateway until SIGTERM; return its exit code. Raises WardsealError."""
+    config = configuration.load(config_file)
+    logging.basicConfig(
+        level=logging.INFO, format="gateway %(levelname)s %(message)s", stream=sys.stderr
+    )
+    assert_allocator(os.environ)
+    harden_process()
+    os.umask(0o077)
+    with ExitStack() as stack:
+        service = build(config, stack)
+        logging.getLogger(__name__).info("ready: %s", config.name)
+        service.run()
+    return 0
+
+
+def build(config: GatewayConfig, stack: ExitStack) -> Service:
+    """Put the gateway together; ``stack`` takes it apart again, in the right order."""
+    keys = GatewayKeys.load(config.keys)
+    paths, limits = config.paths, config.limits
+    for folder in (paths.state, paths.incoming, paths.sealed):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    registry = Registry(paths.devices)
+    registry.check()
+    store = open_sqlite(paths.database)
+    stack.callback(store.close)
+    decoders = Decoders(
+        room=limits.envelope_mib * MIB,
+        pixels=limits.megapixels * 1_000_000,
+        seconds=limits.decode_seconds,
+    )
+    stack.callback(decoders.close)
+    decoders.check()
+    sinks = (Folder(config.filing.folder),)
+    vault = Vault(paths.sealed)
+    receipts = Receipts(signer=keys.receipt, clock=_now_ms)
+    withdrawals = Withdrawals(
+        name=config.name,
+        store=store,
+        sinks=sinks,
+        vault=vault,
+        receipts=receipts,
+        clock=_now_ms,
+    )
+    custodian = Custodian(
+        store=store,
+        opener=Opener(registry=registry, keys=(keys.opening,), keysets=(keys.keyset,)),
+        decoders=decoders,
+        sinks=sinks,
+        vault=vault,
+        withdrawals=withdrawals,
+        receipts=receipts,
+        clock=_now_ms,
+    )
+    reception = Reception(
+        name=config.name, store=store, registry=registry, limits=limits, clock=_now_ms
+    )
+    transfers = Transfers(limits)
+    stack.callback(transfers.close)
+    mailbox = Mailbox()
+    link = Link(
+        LinkSettings(
+            host=config.broker.host,
+            port=config.broker.port,
+            name=config.broker.user,
+            tls=TlsFiles(
+                ca=config.broker.ca,
+                certificate=config.broker.certificate,
+                key=config.broker.key,
+            ),
+        ),
+        subscriptions=subscriptions(config.name),
+    )
+    desk_worker = Worker("desk", most=_MOST_JOBS)
+    custody_worker = Worker("custody", most=_MOST_JOBS + limits.transfers)
+    desk = Desk(
+        worker=desk_worker,
+        mailbox=mailbox,
+        reception=reception,
+        ledgers=Ledgers(store=store, registry=registry, signer=keys.receipt, clock=_now_ms),
+        presences=Presences(store=store, registry=registry, clock=_now_ms),
+        incoming=paths.incoming,
+    )
+    inbox = Inbox(
+        name=config.name,
+        credit=limits.credit,
+        send=sender(link),
+        desk=desk,
+        custody=custody_worker,
+        mailbox=mailbox,
+        custodian=custodian,
+        withdrawals=withdrawals,
+        transfers=transfers,
+    )
+    housekeeping = Housekeeping(
+        store=store,
+        reception=reception,
+        withdrawals=withdrawals,
+        vault=vault,
+        transfers=transfers,
+        desk=desk_worker,
+        mailbox=mailbox,
+        incoming=paths.incoming,
+        limits=limits,
+        take_up=inbox.take_up,
+        undo=inbox.undo,
+    )
+    service = Service(
+        link=link,
+        mailbox=mailbox,
+        heard=inbox.heard,
+        now_and_then=housekeeping.round,
+        every_seconds=EVERY_SECONDS,
+    )
+    # Backwards: first the workers finish what they have in hand, then their receipts leave.
+    stack.callback(service.close)
+    stack.callback(custody_worker.stop)
+    stack.callback(desk_worker.stop)
+    return service
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def main(argv: list[str] | None = None) -> int:
+    """``python -m gateway --config FILE``: what the unit calls."""
+    parser = argparse.ArgumentParser(prog="python -m gateway", description=__doc__)
+    parser.add_argument("--config", type=Path, required=True, help="the gateway's TOML file")
+    options = parser.parse_args(argv)
+    try:
+        return run(options.config)
+    except WardsealError as e:
+        sys.stderr.write(f"wardseal gateway: {e}\n")
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

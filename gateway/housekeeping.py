@@ -1,0 +1,183 @@
+"""What is done now and then, and at the start: nothing may lie about unfinished.
+
+* whole photos in ``incoming/`` that nobody has in hand (a crash, a full disk) are taken up
+* so are those whose sealed copy was stored but never signed for
+* what stopped arriving long ago is removed; the device still has it
+* transfers that live keep their claim
+* withdrawals that are on record are carried out
+* sealed copies of photos that are in the record are removed after their days
+"""
+
+import hashlib
+import logging
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Final
+
+from sqlalchemy import select
+
+from base.errors import FormatError, WardsealError
+from base.memory import wipe_file
+from gateway.config import LimitSettings
+from gateway.incoming import SUFFIX
+from gateway.reception import Admitted, Elsewhere, Outcome, Reception, Undone
+from gateway.store import Photo, State, Store
+from gateway.transfers import Transfers
+from gateway.vault import Vault
+from gateway.withdrawal import Withdrawals
+from gateway.workers import Mailbox, Worker
+from wire.ledger import TYP_ENTRY
+from wire.messages import CHUNK, Init, Refused, Signed
+from wire.proof import Bundle, Proof, parse_bundle
+from wire.signing import untrusted
+
+log = logging.getLogger(__name__)
+
+TakeUp = Callable[[str, Path, Proof], None]
+EVERY_SECONDS: Final = 30.0
+_AT_ONCE: Final = 500
+
+
+class Housekeeping:
+    """``take_up`` and ``undo`` are the inbox's; ``incoming`` is where photos arrive."""
+
+    def __init__(
+        self,
+        *,
+        store: Store,
+        reception: Reception,
+        withdrawals: Withdrawals,
+        vault: Vault,
+        transfers: Transfers,
+        desk: Worker,
+        mailbox: Mailbox,
+        incoming: Path,
+        limits: LimitSettings,
+        take_up: TakeUp,
+        undo: Callable[[str, str], None],
+    ) -> None:
+        self._store = store
+        self._reception = reception
+        self._withdrawals = withdrawals
+        self._vault = vault
+        self._transfers = transfers
+        self._desk = desk
+        self._mailbox = mailbox
+        self._incoming = incoming
+        self._limits = limits
+        self._take_up = take_up
+        self._undo = undo
+
+    def round(self) -> None:
+        """Look around once; on the loop's thread, what takes time is given to the desk."""
+        for transfer in self._transfers.silent():
+            log.info("photo %s: it stopped arriving", transfer.photo.hex())
+            if transfer.incoming is not None:
+                transfer.incoming.discard()
+            self._transfers.release(transfer.photo)
+        alive = self._transfers.alive()
+        if alive:
+            self._desk.submit(lambda: self._reception.renew(alive))
+        known = set(alive)
+        self._desk.submit(lambda: self._look_around(known))
+
+    def _look_around(self, alive: set[str]) -> None:
+        """On the desk's thread: read what lies there. Whether to act is decided on the loop's."""
+        for path in sorted(self._incoming.glob(f"*{SUFFIX}")):
+            if path.stem not in alive:
+                self._found(path)
+        with self._store.begin() as session:
+            arriving = session.scalars(select(Photo.photo).where(Photo.state == State.ARRIVING))
+            unsigned = [self._vault.path(photo) for photo in arriving if photo not in alive]
+        for path in unsigned:
+            if path.exists():
+                self._found(path)
+        for device, photo in self._withdrawals.unfinished():
+            self._mailbox.post(partial(self._undo, device, photo))
+        self._forget()
+
+    def _found(self, path: Path) -> None:
+        try:
+            bundle = _whole(path)
+            if bundle is not None:
+                self._mailbox.post(partial(self._consider, *_as_init(bundle), path))
+            else:
+                self._remove_if_old(path)
+        except (OSError, WardsealError) as e:
+            log.error("%s cannot be taken up: %s", path.name, e)
+
+    def _consider(self, device: str, init: Init, path: Path) -> None:
+        """Admit a whole photo as if its ``init`` had come again, and go on from there."""
+        if init.photo in self._transfers:
+            return
+        if not self._transfers.reserve(device, init.photo, init.size):
+            return
+
+        def admit() -> None:
+            outcome: Outcome = Elsewhere()
+            try:
+                outcome = self._reception.init(device, init)
+            finally:
+                self._mailbox.post(lambda: self._considered(device, path, outcome))
+
+        if not self._desk.submit(admit):
+            self._transfers.release(init.photo)
+
+    def _considered(self, device: str, path: Path, outcome: Outcome) -> None:
+        photo = bytes.fromhex(path.stem)
+        self._transfers.release(photo)
+        match outcome:
+            case Admitted():
+                self._take_up(device, path, outcome.proof)
+            case Undone():
+                wipe_file(path)
+                self._undo(device, outcome.photo)
+            case Signed() if path.suffix == SUFFIX:
+                wipe_file(path)
+            case Refused():
+                self._remove_if_old(path)
+
+    def _remove_if_old(self, path: Path) -> None:
+        if path.stat().st_mtime < time.time() - self._limits.idle_seconds:
+            wipe_file(path)
+
+    def _forget(self) -> None:
+        """Remove sealed copies whose days are over, of photos that the record has."""
+        old = self._vault.older_than(self._limits.keep_sealed_days)[:_AT_ONCE]
+        with self._store.begin() as session:
+            held = set(
+                session.scalars(
+                    select(Photo.photo).where(
+                        Photo.photo.in_(old), Photo.state.not_in((State.FILED, State.UNDONE))
+                    )
+                )
+            )
+        for photo in old:
+            if photo not in held:
+                self._vault.destroy(photo)
+
+
+def _whole(path: Path) -> Bundle | None:
+    """Return the bundle in a file if it is whole and what its SEALED entry says, else None."""
+    try:
+        bundle = parse_bundle(path.read_bytes())
+    except FormatError:
+        return None
+    photo = hashlib.sha256(bundle.envelope).hexdigest()
+    return bundle if photo == path.stem else None
+
+
+def _as_init(bundle: Bundle) -> tuple[str, Init]:
+    """Return the device that the bundle claims and its ``init``; nothing here is verified."""
+    _, untrusted_entry = untrusted(bundle.sealed, typ=TYP_ENTRY)
+    init = Init(
+        photo=hashlib.sha256(bundle.envelope).digest(),
+        size=len(bundle.envelope),
+        chunk=CHUNK,
+        consent=bundle.consent,
+        intent=bundle.intent,
+        sealed=bundle.sealed,
+    )
+    return str(untrusted_entry.get("device")), init
