@@ -20,8 +20,13 @@ from cli.terminal import plain
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; see ``cli.outcome`` for what the codes mean."""
     words = list(sys.argv[1:] if argv is None else argv)
+    return guarded(lambda: _run(words))
+
+
+def guarded(command: Callable[[], int]) -> int:
+    """Run ``command``; whatever it raises becomes one sentence on standard error and a code."""
     try:
-        code = _run(words)
+        code = command()
         sys.stdout.flush()
     except BrokenPipeError:
         # Whoever read our output has gone, as `head` does. Closing at exit must not complain.

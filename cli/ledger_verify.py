@@ -15,6 +15,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby
+from operator import itemgetter
 from pathlib import Path
 
 from base.errors import FormatError, VerificationError
@@ -69,7 +70,9 @@ def find_faults(file: LedgerFile, report: Report) -> list[Fault]:
     """Return everything that is wrong with a ledger by itself, in the order of the file."""
     found = [(problem.index, problem.what) for problem in report.problems]
     found += _broken_stories(file, report.entries)
-    faults = [Fault(index, file.offsets[index], what) for index, what in sorted(found)]
+    faults = [
+        Fault(index, file.offsets[index], what) for index, what in sorted(found, key=itemgetter(0))
+    ]
     if not file.size:
         faults.append(Fault(None, 0, "the file is empty; a ledger begins with a BOOT entry"))
     if file.tail:

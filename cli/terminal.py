@@ -4,7 +4,6 @@ Text that came from a file is never printed as it is: a ledger or an envelope ma
 device that somebody has taken over, and control characters can rewrite what a terminal shows.
 """
 
-import os
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -18,6 +17,7 @@ from cli.outcome import UsageError
 T = TypeVar("T")
 
 _EVERY_SECONDS: Final = 0.2
+_PIECE: Final = 1 << 20
 
 
 def plain(text: str) -> str:
@@ -62,11 +62,14 @@ def progress(items: Iterable[T], total: int, what: str) -> Iterator[T]:
 
 def read_file(path: Path, *, limit: int, what: str) -> bytes:
     """Return a file that was named on the command line; UsageError or FormatError in words."""
+    data = bytearray()
     try:
-        with path.open("rb") as file:
-            size = os.fstat(file.fileno()).st_size
-            if size <= limit:
-                return file.read(limit + 1)[:limit]
+        with path.open("rb", buffering=0) as file:
+            # Piece by piece: it may be a pipe, whose length nobody knows.
+            while len(data) <= limit and (piece := file.read(_PIECE)):
+                data += piece
     except OSError as e:
         raise UsageError(f"cannot read {what} {path}: {e.strerror}") from e
-    raise FormatError(f"{path} has {size} bytes; {what} has at most {limit}")
+    if len(data) > limit:
+        raise FormatError(f"{path} is too long: {what} has at most {limit:,} bytes")
+    return bytes(data)
