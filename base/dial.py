@@ -75,9 +75,21 @@ class Pipe:
                         raise
                     break
                 except OSError as error:
-                    self.failure = error
+                    self.failure = self._last_words() or error
                     raise
         return sent
+
+    def _last_words(self) -> OSError | None:
+        """The alert that says why we cannot send any more, if one has arrived."""
+        try:
+            self._sock.recv(RECORD)
+        except ssl.SSLWantReadError:
+            return None
+        except ssl.SSLError as alert:
+            return alert
+        except OSError:
+            return None
+        return None
 
     def fileno(self) -> int:
         return self._sock.fileno()

@@ -31,6 +31,7 @@ from base.backoff import Backoff
 from base.dial import Dial, Pipe
 from base.errors import WardsealError
 from base.mqtt_session import (
+    NO_SUBSCRIBERS,
     V5,
     V311,
     Limits,
@@ -46,6 +47,7 @@ from base.mqtt_session import (
 from base.tls import TlsFiles
 
 __all__ = [
+    "NO_SUBSCRIBERS",
     "Event",
     "Limits",
     "Link",

@@ -31,6 +31,7 @@ from base.dial import PacketTooLarge, Pipe
 
 log = logging.getLogger(__name__)
 
+NO_SUBSCRIBERS = 0x10  # PUBACK: heard, and nobody is there to be told
 V5, V311 = 5, 4  # the protocol levels as they stand in CONNECT
 _TOO_OLD = (0x01, 0x84)  # CONNACK: protocol version not supported, in 3.1.1 and in 5
 _PACKETS_PER_TURN = 64  # then the caller's other work gets its turn
@@ -72,10 +73,14 @@ class Taken:
 
 @dataclass(frozen=True)
 class NotTaken:
-    """The broker answered, and the message went nowhere (denied, over a limit, no reader)."""
+    """The broker answered, and the message went nowhere (denied, over a limit, no reader).
+
+    ``code`` is the PUBACK reason code (MQTT 5, section 3.4.2.1), ``why`` its name.
+    """
 
     tag: object
     why: str
+    code: int
 
 
 @dataclass(frozen=True)
@@ -134,7 +139,7 @@ class Session:
         self.happened: deque[Message | Taken | NotTaken | Trouble] = deque()
         self.limits: Limits | None = None
         self.lost: str | None = None
-        self.silent_end = False  # over before the broker said a word
+        self.silent_end = False  # over before the broker said a sensible word
         self.version_refused = False
         self.retain_allowed = True
         self.in_flight: dict[int, Outgoing] = {}
@@ -231,10 +236,13 @@ class Session:
     def _guard(self, work: Callable[[], object]) -> None:
         """Run one call into paho. What it raises, on whatever a broker sent, ends the session."""
         try:
-            work()
+            sound = work() != MQTTErrorCode.MQTT_ERR_PROTOCOL
         except Exception as error:  # noqa: BLE001 - paho raises struct.error, IndexError and more
             log.warning("the MQTT library stumbled: %r", error)
-            self.lost = self.lost or f"{self._host} sent what is not MQTT"
+            sound = False
+        if not sound and self.lost is None:
+            self.lost = f"{self._host} sent what is not MQTT"
+            self.silent_end = self._stated is None
 
     def _ended(self) -> bool:
         if self.lost is None and self._client.socket() is None:
@@ -265,6 +273,9 @@ class Session:
         return note
 
     def _on_connect(self, _flags: object, reason: ReasonCode, given: Properties) -> None:
+        if self._stated is not None:
+            self.lost = f"{self._host} greeted twice"
+            return
         if reason.is_failure:
             self.version_refused = self._version == V5 and reason.value in _TOO_OLD
             self.lost = f"{self._host} refused us: {str(reason).lower()}"
@@ -285,7 +296,7 @@ class Session:
             self.limits = self._stated
 
     def _on_subscribe(self, _mid: int, reasons: list[ReasonCode], _given: object) -> None:
-        for topic, reason in zip(self._subscriptions, reasons, strict=True):
+        for topic, reason in zip(self._subscriptions, reasons, strict=False):
             if reason.is_failure:
                 self.happened.append(
                     Trouble(f"{self._host} does not let us read {topic}; check its access list")
@@ -309,7 +320,7 @@ class Session:
         if reason.value == 0:
             self.happened.append(Taken(message.tag))
         else:
-            self.happened.append(NotTaken(message.tag, str(reason).lower()))
+            self.happened.append(NotTaken(message.tag, str(reason).lower(), reason.value))
 
 
 def _nothing(*_: object) -> None:

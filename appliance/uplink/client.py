@@ -186,7 +186,7 @@ class Uplink:
                     parcel.transfer.not_taken(parcel.what, now)
                 case NotTaken(tag=messages.LedgerBatch() as batch):
                     self._ledgers.syncs[batch.ledger].not_taken(now)
-                case NotTaken(why=why):
+                case NotTaken(why=why, code=code) if code != mqtt.NO_SUBSCRIBERS:
                     log.warning("the broker did not take our state: %s", why)
                 case Online(limits=limits):
                     self._connected(limits, now)
