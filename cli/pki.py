@@ -165,8 +165,14 @@ def _load_ca(site: Site) -> Identity:
             f"{key_file} is not there: it belongs to the keys in the safe. Bring them here and"
             " name their folder with --offline"
         )
-    key = load_pem_private_key(keyfiles.read_secret(key_file, "--offline"), None)
-    certificate = x509.load_pem_x509_certificate(_read(site.folder / "ca.crt"))
+    secret = keyfiles.read_secret(key_file, "--offline")
+    try:
+        key = load_pem_private_key(secret, None)
+        certificate = x509.load_pem_x509_certificate(_read(site.folder / "ca.crt"))
+    except (TypeError, ValueError) as e:  # TypeError: locked with a pass-phrase
+        raise FormatError(
+            f"{key_file} and ca.crt are not an authority's key and certificate"
+        ) from e
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise FormatError(f"{key_file} is not the key of this site's authority")
     if key.public_key() != certificate.public_key():

@@ -260,8 +260,8 @@ def test_a_ledger_is_told_in_words(tmp_path: Path) -> None:
         "BOOT     the panel started, version 0.1.0: first start",
         "KEYSET   from here on photos are sealed to the keys of epoch 1 (6b6b6b6b6b6b)",
         (
-            "CONSENT  staff attest that they asked and the patient agreed; for care only; wording W1"
-            " (en)"
+            "CONSENT  staff attest that they asked and the patient agreed; for care only;"
+            " wording W1 (en)"
         ),
         "INTENT   CAPTURE pressed, for care only, under the consent of entry 2",
         "SEALED   photo abababababab of entry 3 is sealed, 3,912,004 bytes",
