@@ -10,7 +10,9 @@ import logging
 import os
 import sys
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -43,6 +45,14 @@ from gateway.workers import Mailbox, Worker
 _MOST_JOBS: Final = 256
 
 
+@dataclass(frozen=True)
+class House:
+    """What the loop needs to know of the gateway's parts."""
+
+    heard: Callable[[str, bytes], None]
+    now_and_then: Callable[[], None]
+
+
 def run(config_file: Path) -> int:
     """Run the gateway until SIGTERM; return its exit code. Raises WardsealError."""
     config = configuration.load(config_file)
@@ -52,14 +62,27 @@ def run(config_file: Path) -> int:
     assert_allocator(os.environ)
     harden_process()
     os.umask(0o077)
+    link, mailbox = _link(config), Mailbox()
     with ExitStack() as stack:
-        service = build(config, stack)
+        # Undone backwards: first the workers finish what they have in hand, then it is sent.
+        stack.callback(link.stop)
+        stack.callback(mailbox.run)
+        house = build(config, stack, send=sender(link), mailbox=mailbox)
         logging.getLogger(__name__).info("ready: %s", config.name)
+        service = Service(
+            link=link,
+            mailbox=mailbox,
+            heard=house.heard,
+            now_and_then=house.now_and_then,
+            every_seconds=EVERY_SECONDS,
+        )
         service.run()
     return 0
 
 
-def build(config: GatewayConfig, stack: ExitStack) -> Service:
+def build(
+    config: GatewayConfig, stack: ExitStack, *, send: Callable[[str, bytes], None], mailbox: Mailbox
+) -> House:
     """Put the gateway together; ``stack`` takes it apart again, in the right order."""
     keys = GatewayKeys.load(config.keys)
     paths, limits = config.paths, config.limits
@@ -102,20 +125,6 @@ def build(config: GatewayConfig, stack: ExitStack) -> Service:
     )
     transfers = Transfers(limits)
     stack.callback(transfers.close)
-    mailbox = Mailbox()
-    link = Link(
-        LinkSettings(
-            host=config.broker.host,
-            port=config.broker.port,
-            name=config.broker.user,
-            tls=TlsFiles(
-                ca=config.broker.ca,
-                certificate=config.broker.certificate,
-                key=config.broker.key,
-            ),
-        ),
-        subscriptions=subscriptions(config.name),
-    )
     desk_worker = Worker("desk", most=_MOST_JOBS)
     custody_worker = Worker("custody", most=_MOST_JOBS + limits.transfers)
     desk = Desk(
@@ -129,7 +138,7 @@ def build(config: GatewayConfig, stack: ExitStack) -> Service:
     inbox = Inbox(
         name=config.name,
         credit=limits.credit,
-        send=sender(link),
+        send=send,
         desk=desk,
         custody=custody_worker,
         mailbox=mailbox,
@@ -150,18 +159,22 @@ def build(config: GatewayConfig, stack: ExitStack) -> Service:
         take_up=inbox.take_up,
         undo=inbox.undo,
     )
-    service = Service(
-        link=link,
-        mailbox=mailbox,
-        heard=inbox.heard,
-        now_and_then=housekeeping.round,
-        every_seconds=EVERY_SECONDS,
-    )
-    # Backwards: first the workers finish what they have in hand, then their receipts leave.
-    stack.callback(service.close)
     stack.callback(custody_worker.stop)
     stack.callback(desk_worker.stop)
-    return service
+    return House(heard=inbox.heard, now_and_then=housekeeping.round)
+
+
+def _link(config: GatewayConfig) -> Link:
+    broker = config.broker
+    return Link(
+        LinkSettings(
+            host=broker.host,
+            port=broker.port,
+            name=broker.user,
+            tls=TlsFiles(ca=broker.ca, certificate=broker.certificate, key=broker.key),
+        ),
+        subscriptions=subscriptions(config.name),
+    )
 
 
 def _now_ms() -> int:

@@ -82,6 +82,7 @@ class Service:
             signal.set_wakeup_fd(before)
             wake.close()
             woken.close()
+            self._selector.close()
 
     def _serve(self) -> None:
         due = time.monotonic()
@@ -114,9 +115,3 @@ class Service:
 
     def _end(self, _number: int, _frame: FrameType | None) -> None:
         self._ended = True
-
-    def close(self) -> None:
-        """Say goodbye to the broker, sending what is queued."""
-        self._mailbox.run()
-        self._link.stop()
-        self._selector.close()
