@@ -22,13 +22,14 @@ from appliance.uplink.mailbox import Mailbox
 from appliance.uplink.outbox import Outbox
 from appliance.uplink.photos import Parcel, Photos
 from appliance.uplink.transfer import Reply, chunk_that_fits
+from appliance.uplink.withdrawals import Withdrawals
 from base import doorbell, mqtt
 from base.errors import FormatError
 from base.memory import harden_process
 from base.mqtt import Link, LinkSettings, Message, NotTaken, Offline, Online, Taken, Trouble, Will
 from base.tls import TlsFiles
 from wire import messages, topics
-from wire.messages import LedgerHave, Signed, State
+from wire.messages import LedgerHave, Signed, State, Unknown
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class Uplink:
         device: str,
         settings: LinkSettings,
         outbox: Outbox,
-        ledgers: Ledgers,
+        ledgers: Path,
         mailbox: Mailbox,
         bell: socket.socket,
         boot: bytes,
@@ -59,7 +60,8 @@ class Uplink:
     ) -> None:
         self._device = device
         self._photos = Photos(outbox)
-        self._ledgers = ledgers
+        self._withdrawals = Withdrawals()
+        self._ledgers = Ledgers(ledgers, self._withdrawals.seen)
         self._mailbox = mailbox
         self._bell = bell
         self._boot = boot
@@ -134,7 +136,11 @@ class Uplink:
         due = [self._look_at]
         due += [at for at in (self.link.next_deadline(), self._birth_at) if at is not None]
         if self.link.online and self.link.room:
-            sources = (self._ledgers.deadline(), self._photos.deadline(now))
+            sources = (
+                self._ledgers.deadline(),
+                self._photos.deadline(now),
+                self._withdrawals.deadline(now),
+            )
             due += [at for at in sources if at is not None]
         return min(due)
 
@@ -151,6 +157,8 @@ class Uplink:
         largest = self.link.largest_payload(topics.up(self._device, "ledger"))
         while self.link.room and (batch := self._ledgers.pull(now, largest)) is not None:
             self._publish("ledger", messages.encode(batch), tag=batch)
+        while self.link.room and (query := self._withdrawals.pull(now)) is not None:
+            self._publish("up/any", messages.encode(query), tag=query)
         while self.link.room and (parcel := self._photos.pull(now)) is not None:
             self._publish(f"up/{parcel.to}", parcel.payload, tag=parcel)
 
@@ -186,7 +194,7 @@ class Uplink:
                     parcel.transfer.not_taken(parcel.what, now)
                 case NotTaken(tag=messages.LedgerBatch() as batch):
                     self._ledgers.syncs[batch.ledger].not_taken(now)
-                case NotTaken(why=why, code=code) if code != mqtt.NO_SUBSCRIBERS:
+                case NotTaken(tag=State(), why=why, code=code) if code != mqtt.NO_SUBSCRIBERS:
                     log.warning("the broker did not take our state: %s", why)
                 case Online(limits=limits):
                     self._connected(limits, now)
@@ -206,6 +214,7 @@ class Uplink:
         self._say_state(online=True)
         self._birth_at = now + BIRTH_AGAIN_SECONDS
         self._photos.online(now, chunk)
+        self._withdrawals.online()
         self._ledgers.online(now)
 
     def _heard(self, topic: str, payload: bytes, now: float) -> None:
@@ -227,7 +236,10 @@ class Uplink:
             raise FormatError("nothing that a gateway says about a photo")
         ours = self._photos.heard(message, now)
         if isinstance(message, Signed):
-            self._mailbox.drop("receipt", message.receipt, awaited=ours)
+            awaited = ours or message.photo in self._withdrawals
+            self._mailbox.drop("receipt", message.receipt, awaited=awaited)
+        elif isinstance(message, Unknown):
+            self._withdrawals.unknown(message.photo)
 
     def _ledger_answer(self, message: object, now: float) -> None:
         if not isinstance(message, LedgerHave):
@@ -269,7 +281,7 @@ def run(config: ApplianceConfig) -> int:
             tls=TlsFiles(ca=broker.ca, certificate=broker.certificate, key=broker.key),
         ),
         outbox=Outbox(_directory(paths.outbox)),
-        ledgers=Ledgers(paths.ledger),
+        ledgers=paths.ledger,
         mailbox=Mailbox(_directory(paths.mailbox), ring),
         bell=doorbell.hang(paths.uplink_bell),
         boot=boot_id(paths.boot_id),

@@ -4,6 +4,9 @@ The uplink reads the ledger's files and carries entries; it can neither write no
 hospital says how many it has (``LedgerHave``), and everything after that is sent, in batches,
 one at a time. That question is asked anew on every connection, so nothing needs remembering.
 
+A device that began a new ledger has older ones too. The hospital expects a new one to go on from
+the head of the last, so the older one goes first, unless the hospital will not take it.
+
 When the hospital has more entries than the file, the file is an old copy (a restored card, say).
 The uplink cannot judge that; it shows its newest entry, and the hospital sees the contradiction.
 """
@@ -12,6 +15,7 @@ import logging
 import os
 import re
 from array import array
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -31,8 +35,9 @@ _NAME: Final = re.compile(r"([0-9a-f]{32})\.wsl")
 class LedgerFile:
     """Where each whole entry of one ledger file stands; the entries themselves stay on disk."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, seen: Callable[[bytes], None]) -> None:
         self._path = path
+        self._seen = seen
         self._starts = array("Q")
         self._end = 0  # of the last whole frame
 
@@ -56,6 +61,7 @@ class LedgerFile:
                 at = self._end
                 for raw in raws:
                     self._starts.append(at)
+                    self._seen(raw)
                     at += 4 + len(raw)
                 self._end = at
         return True
@@ -82,6 +88,7 @@ class LedgerSync:
     count: int = 0
     have: int | None = None
     covered: bool = False
+    refused: bool = False  # the hospital does not take what comes next
     _due: float = 0.0
     _sent: int | None = None  # entries were sent from here, and no answer has come yet
     _shown: int = -1  # our newest entry was shown to a hospital that has more
@@ -118,10 +125,10 @@ class LedgerSync:
 
     def heard(self, message: LedgerHave, now: float) -> None:
         """Take in the hospital's word; whether its signature holds is the panel's to say."""
-        stuck = self._sent is not None and message.next <= self._sent
+        self.refused = self._sent is not None and message.next <= self._sent
         self.have, self._sent = message.next, None
         self.covered = message.checkpoint is not None and message.next == self.count
-        if stuck:  # it does not take what we have: no use in hurrying
+        if self.refused:  # no use in hurrying
             self._due = now + self._pause
             self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS)
         else:
@@ -132,6 +139,11 @@ class LedgerSync:
         """Nobody heard the last batch."""
         self._due = now + ANSWER_SECONDS
 
+    @property
+    def settled(self) -> bool:
+        """There is no use in waiting for this one before a newer one is sent."""
+        return self.refused or self._done()
+
     def _done(self) -> bool:
         if self.have is None:
             return self.count == 0
@@ -141,24 +153,26 @@ class LedgerSync:
 class Ledgers:
     """Every ledger of this device: the one being written, and those it began before."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, seen: Callable[[bytes], None]) -> None:
         self._directory = directory
+        self._seen = seen
         self._files: dict[bytes, LedgerFile] = {}
         self.syncs: dict[bytes, LedgerSync] = {}
 
     def look(self, now: float) -> None:
         """Take in new files and new entries."""
         try:
-            paths = sorted(self._directory.iterdir())
-        except FileNotFoundError:
-            return  # the panel has not begun one yet
+            paths = sorted(self._directory.glob("*.wsl"), key=_written)
+        except OSError as error:
+            log.warning("the ledgers cannot be read: %s", error.strerror)
+            return
         for path in paths:
             match = _NAME.fullmatch(path.name)
             if match is None:
                 continue
             ledger = bytes.fromhex(match[1])
             if ledger not in self._files:
-                self._files[ledger] = LedgerFile(path)
+                self._files[ledger] = LedgerFile(path, self._seen)
                 self.syncs[ledger] = LedgerSync(ledger)
                 self.syncs[ledger].online(now)
             self._look_at(ledger, now)
@@ -180,23 +194,38 @@ class Ledgers:
             sync.online(now)
 
     def deadline(self) -> float | None:
-        due = [at for sync in self.syncs.values() if (at := sync.deadline()) is not None]
-        return min(due, default=None)
+        """When ``pull`` may have something to say; None when all is said."""
+        due = (sync.deadline() for sync in self._in_turn())
+        return min((at for at in due if at is not None), default=None)
 
     def pull(self, now: float, largest: int) -> LedgerBatch | None:
         """Return the next batch to publish, of at most ``largest`` encoded bytes."""
-        for ledger, sync in self.syncs.items():
+        for sync in self._in_turn():
             first = sync.pull(now)
             if first is None:
                 continue
-            try:
-                entries = (
-                    self._files[ledger].entries(first, largest - 128 - 4 * MAX_BATCH)
-                    if first < sync.count
-                    else ()
-                )
-            except OSError as error:
-                log.warning("ledger %s… cannot be read: %s", ledger.hex()[:8], error.strerror)
-                continue
-            return LedgerBatch(ledger, first, entries)
+            entries: tuple[bytes, ...] = ()
+            if first < sync.count:
+                try:
+                    # Each entry has a head of its own in the batch, up to 3 bytes.
+                    most = largest - 128 - 3 * MAX_BATCH
+                    entries = self._files[sync.ledger].entries(first, most)
+                except OSError as error:
+                    log.warning("a ledger cannot be read: %s", error.strerror)
+                    continue
+            return LedgerBatch(sync.ledger, first, entries)
         return None
+
+    def _in_turn(self) -> Iterator[LedgerSync]:
+        """Oldest first, up to the one that has to be waited for."""
+        for sync in self.syncs.values():
+            yield sync
+            if not sync.settled:
+                return
+
+
+def _written(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except FileNotFoundError:
+        return 0

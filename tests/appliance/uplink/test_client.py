@@ -11,7 +11,6 @@ from typing import Any
 import pytest
 
 from appliance.uplink.client import Uplink
-from appliance.uplink.ledger_sync import Ledgers
 from appliance.uplink.mailbox import Mailbox
 from appliance.uplink.outbox import Outbox
 from base import doorbell
@@ -54,7 +53,7 @@ class Ward:
             device=DEVICE,
             settings=self.site.settings(DEVICE, **changes),
             outbox=Outbox(self.outbox),
-            ledgers=Ledgers(self.ledgers),
+            ledgers=self.ledgers,
             mailbox=Mailbox(self.mailbox, ring),
             bell=doorbell.hang(self.bell),
             boot=BOOT,
