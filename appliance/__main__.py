@@ -6,6 +6,7 @@ This is the one place that knows which parts there are; the parts do not know ea
 import argparse
 import logging
 import sys
+from dataclasses import replace
 from pathlib import Path
 from selectors import DefaultSelector
 from typing import Final
@@ -74,6 +75,7 @@ def _run_panel(config: ApplianceConfig) -> int:
         ledger.open(VERSION)
         history = read_ledger(register, ledger.entries)
         recovered = custodian.recover(boot)
+        recovered = replace(recovered, lost=history.lost + recovered.lost)
         if history.window is not None:
             ledger.append(events.Window(history.window.digest, "restart", history.taken))
         if history.keyset != keyset.current.hash:

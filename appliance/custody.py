@@ -109,11 +109,16 @@ class Recovered:
 
 @dataclass(frozen=True)
 class History:
-    """What the ledger says beside the photos: a window left open, the last keyset in use."""
+    """What the ledger says beside the photos: a window left open, the last keyset in use.
+
+    ``lost``: photos entered as LOST after which nobody has pressed CONSENT, so that perhaps
+    nobody has read it: a panel can die between the entry and the screen.
+    """
 
     window: SignedEntry | None
     taken: int
     keyset: bytes | None
+    lost: tuple[int, ...]
 
 
 def read_ledger(register: Register, entries: Iterable[SignedEntry]) -> History:
@@ -122,11 +127,13 @@ def read_ledger(register: Register, entries: Iterable[SignedEntry]) -> History:
     window: SignedEntry | None = None
     taken = 0
     keyset: bytes | None = None
+    unread: list[int] = []
     for signed in entries:
         body = events.body_of(signed.entry)
         match body:
             case events.Consent():
                 consents[signed.digest] = window = signed
+                unread.clear()
             case events.Window():
                 window, taken = None, 0
             case events.KeysetInUse():
@@ -141,12 +148,14 @@ def read_ledger(register: Register, entries: Iterable[SignedEntry]) -> History:
             case events.Wiped(intent=digest) | events.Lost(intent=digest):
                 if photo := register.by_intent(digest):
                     register.update(photo, closed=True)
+                    if isinstance(body, events.Lost):
+                        unread.append(photo.n)
             case events.ReceiptSeen() if photo := register.by_id(body.photo):
                 status = messages.Status(body.status)
                 register.update(photo, receipt=body.number, status=status)
             case _:
                 pass
-    return History(window, taken, keyset)
+    return History(window, taken, keyset, tuple(unread))
 
 
 def header_for(photo: Photo, keyset: SignedKeyset) -> Header:
@@ -223,10 +232,17 @@ class Custodian:
                 lost.append(photo.n)
             elif stage is not None:
                 stages.append((photo.n, stage))
-        sealed = {photo.seq for photo in self.register.open()}
-        self._spool.wipe_strays(sealed, set(released))
+        self.sweep()
         undone = tuple(photo.n for photo in self.register.open() if photo.undone)
         return Recovered(tuple(stages), tuple(lost), undone)
+
+    def sweep(self) -> None:
+        """Wipe what a darkroom left that died, or that outlived the panel it worked for.
+
+        Not while a darkroom is in use: the room it has made for the next photo looks the same.
+        """
+        sealed = {photo.seq for photo in self.register.open()}
+        self._spool.wipe_strays(sealed, set(self._spool.released()))
 
     def _recover_one(self, photo: Photo, released: Iterable[bytes], boot: bytes) -> Stage | None:
         if photo.status in messages.CUSTODY:

@@ -138,6 +138,27 @@ def test_strays_of_a_crash_are_wiped(ward: Ward) -> None:
     assert not list(ward.paths.sealing.iterdir()) and not list(ward.paths.outbox.iterdir())
 
 
+def test_what_an_orphaned_darkroom_leaves_is_swept_and_open_photos_stay(ward: Ward) -> None:
+    lost, held_back = ward.intend(ward.consent()), ward.intend(ward.consent())
+    ward.custodian.lose(lost, "the device restarted")
+    ward.seal(lost)
+    ward.seal(held_back)
+    ward.custodian.sign(held_back)
+    (ward.paths.sealing / "4711-7f00.part").write_bytes(b"room")
+    ward.custodian.sweep()
+    assert [path.name for path in ward.paths.sealing.iterdir()] == [f"{held_back.seq}.cose"]
+
+
+def test_P5_a_loss_is_said_again_until_somebody_has_pressed_consent(ward: Ward) -> None:
+    photo = ward.intend(ward.consent())
+    assert _restart(ward).lost == (photo.n,)
+    # The panel died again before it was on the screen.
+    assert _restart(ward).lost == () and ward.history.lost == (photo.n,)
+    ward.consent()
+    _restart(ward)
+    assert ward.history.lost == ()
+
+
 def test_P7_an_envelope_under_another_header_is_not_signed(ward: Ward) -> None:
     consent = ward.consent()
     one, two = ward.intend(consent), ward.intend(consent)
