@@ -49,8 +49,8 @@ class Hands(Protocol):
 class Face(Protocol):
     """Screen, lamp and buzzer."""
 
-    def show(self, state: session.State) -> int | None:
-        """Draw what the state says; return when it should be drawn again, in ns."""
+    def show(self, state: session.State) -> None:
+        """Draw what the state says, if it is not what is shown already."""
         ...
 
     def view(self, bits: memoryview) -> None:
@@ -60,6 +60,14 @@ class Face(Protocol):
     def lamp(self, on: bool) -> None: ...
 
     def buzz(self, pattern: signals.Buzzer) -> None: ...
+
+    def deadline(self) -> int | None:
+        """When ``tick`` has something to do, in ns."""
+        ...
+
+    def tick(self) -> None:
+        """Go on with what takes time: a buzzer's pattern."""
+        ...
 
     @property
     def broken(self) -> bool:

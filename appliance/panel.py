@@ -28,6 +28,7 @@ _SECOND: Final = 1_000_000_000
 _TRY_AGAIN: Final = 75
 """EX_TEMPFAIL of sysexits.h: whoever keeps this process is to start it again."""
 
+_NEVER: Final = 2**63
 _LOOK_AROUND_NS: Final = 2 * _SECOND
 """How often mailbox, spool and ledger are looked at though no bell has rung."""
 
@@ -80,12 +81,31 @@ class Panel:
         signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
-        self._desk.darkroom.connect()
+        self.prepare()
         while self._exit is None:
             self.turn()
+        self.close()
+        return self._exit
+
+    def close(self) -> None:
+        """Hang up the darkroom and let go of everything; what is under way stays as it is."""
         self._desk.darkroom.close()
         self._parts.ledger.close()
-        return self._exit
+        self._selector.close()
+        self._bell.close()
+
+    def prepare(self) -> None:
+        """Have the first darkroom started, so that it waits when CONSENT is pressed."""
+        self._desk.darkroom.connect()
+
+    @property
+    def state(self) -> session.State:
+        """The session as it stands."""
+        return self._state
+
+    def tell(self, event: Event) -> None:
+        """Hand in an event from a part that has no descriptor of its own."""
+        self._queue.append(event)
 
     def turn(self) -> None:
         """Wait for something to happen, then deal with all of it."""
@@ -96,6 +116,7 @@ class Panel:
             key.data()
         now = self._clock.monotonic_ns()
         self._desk.darkroom.tick()
+        self._parts.face.tick()
         self._queue.extend(self._parts.hands.events())
         if now >= self._look_again:
             self._look_around(now)
@@ -109,6 +130,7 @@ class Panel:
             session.next_deadline(self._state),
             self._desk.darkroom.deadline,
             self._parts.hands.deadline(),
+            self._parts.face.deadline(),
             self._redraw,
             self._look_again,
         )
@@ -126,8 +148,8 @@ class Panel:
                     break
             self._redraw = 0
         if self._redraw <= self._now():
-            again = self._parts.face.show(self._state)
-            self._redraw = 2**63 if again is None else again
+            self._redraw = _NEVER
+            self._parts.face.show(self._state)
             self._tell_screen()
         if self._desk.rang:
             self._desk.rang = False
@@ -148,6 +170,8 @@ class Panel:
     def _look_around(self, now: int) -> None:
         self._look_again = now + _LOOK_AROUND_NS
         self._empty_mailbox()
+        if not self._desk.darkroom.in_use and not self._desk.ledger_down:
+            self._parts.custodian.sweep()
         full = not self._parts.spool.has_room()
         if full != self._full:
             self._full = full

@@ -62,7 +62,7 @@ class Ward:
             for directory in (self.paths.sealing, self.paths.outbox):
                 for path in directory.iterdir():
                     path.unlink()
-        trusted = TrustedKeyset.load(
+        self.trusted = TrustedKeyset.load(
             state=self.paths.state, enrolled=self._enrolled, root=self.hospital.root.public
         )
         self.ledger = DurableLedger(
@@ -80,7 +80,7 @@ class Ward:
             register=self.register,
             ledger=self.ledger,
             spool=self.spool,
-            keyset=trusted,
+            keyset=self.trusted,
             ciphers=frozenset({envelope.AES_256_GCM}),
         )
 

@@ -1,0 +1,180 @@
+"""The panel as a whole: ledger before effect (P1), lamp (P2), custody (P5), no trust (P7, P8)."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from appliance import orders
+from appliance.photos import Stage
+from tests.appliance.panel_rig import Rig
+from tests.appliance.ward import Hospital
+from wire import events, keyset, ledger
+from wire.messages import Status
+
+
+@pytest.fixture
+def rig(tmp_path: Path) -> Iterator[Rig]:
+    rig = Rig(tmp_path)
+    yield rig
+    rig.close()
+
+
+def _stage(rig: Rig) -> Stage:
+    return rig.state.photos[-1].stage
+
+
+def _released(rig: Rig) -> tuple[orders.Line, bytes]:
+    """Take one photo and let it lie in the outbox; return its id."""
+    darkroom = rig.open_window()
+    rig.take_photo(darkroom)
+    rig.until(lambda: list(rig.ward.paths.outbox.glob("*.cose")), "the release")
+    return darkroom, bytes.fromhex(next(rig.ward.paths.outbox.glob("*.cose")).stem)
+
+
+def test_P1_the_darkroom_gets_the_consent_that_is_on_the_ledger(rig: Rig) -> None:
+    darkroom = rig.connect_darkroom()
+    rig.press_consent()
+    rig.until(lambda: rig.eyes.lit, "the lamp")
+    order = darkroom.receive()
+    assert isinstance(order, orders.Open)
+    entry = ledger.open_entry(order.consent, [rig.ward.signer.public])
+    assert rig.bodies(events.Consent) == [events.body_of(entry.entry)]
+
+
+def test_P2_the_lamp_goes_off_only_when_the_darkroom_has_ended(rig: Rig) -> None:
+    darkroom = rig.open_window()
+    assert rig.eyes.lit
+    rig.stop_window()
+    assert darkroom.receive() is None, "the panel hangs up"
+    rig.until(lambda: rig.bodies(events.Window), "the window to be entered")
+    assert rig.eyes.lit, "its process is still there"
+    darkroom.close()
+    rig.until(lambda: not rig.eyes.lit, "the lamp to go off")
+
+
+def test_P5_a_photo_is_filed_and_wiped_on_a_signed_receipt_and_not_before(rig: Rig) -> None:
+    _, photo = _released(rig)
+    rig.online(photo)
+    rig.until(lambda: _stage(rig) is Stage.SENT, "SENT")
+    assert rig.ward.spool.envelope_path(photo).exists()
+    rig.letter("receipt", rig.ward.hospital.receipt(photo))
+    rig.until(lambda: _stage(rig) is Stage.FILED, "FILED")
+    assert not list(rig.ward.paths.outbox.iterdir())
+    order = [type(body) for body in rig.ward.bodies()][-2:]
+    assert order == [events.ReceiptSeen, events.Wiped]
+
+
+@pytest.mark.parametrize("status", [Status.HELD, Status.UNDONE])
+def test_P5_every_status_that_passes_custody_wipes(rig: Rig, status: Status) -> None:
+    _, photo = _released(rig)
+    rig.letter("receipt", rig.ward.hospital.receipt(photo, status))
+    rig.until(lambda: rig.bodies(events.Wiped), "the wipe")
+    assert not list(rig.ward.paths.outbox.iterdir())
+
+
+def test_P5_a_rejected_photo_is_kept(rig: Rig) -> None:
+    _, photo = _released(rig)
+    rig.letter("receipt", rig.ward.hospital.receipt(photo, Status.REJECTED))
+    rig.until(lambda: _stage(rig) is Stage.REJECTED, "REJECTED")
+    assert rig.ward.spool.envelope_path(photo).exists()
+
+
+def test_P8_forged_replayed_and_foreign_receipts_wipe_nothing(rig: Rig) -> None:
+    _, photo = _released(rig)
+    other = os.urandom(32)
+    for raw in (
+        Hospital.found().receipt(photo),
+        rig.ward.hospital.receipt(other),
+        rig.ward.hospital.receipt(photo)[:-1] + b"\x00",
+    ):
+        rig.letter("receipt", raw)
+    rig.until(lambda: not list(rig.ward.paths.mailbox.glob("*.msg")), "the mailbox to be emptied")
+    assert rig.ward.spool.envelope_path(photo).exists()
+    assert not rig.bodies(events.ReceiptSeen) and not rig.bodies(events.Wiped)
+
+
+def test_a_later_receipt_moves_held_to_filed_and_an_earlier_one_does_not_move_it_back(
+    rig: Rig,
+) -> None:
+    _, photo = _released(rig)
+    hospital = rig.ward.hospital
+    for status, number in ((Status.HELD, 1), (Status.FILED, 2), (Status.HELD, 1)):
+        rig.letter("receipt", hospital.receipt(photo, status, number))
+    rig.until(lambda: not list(rig.ward.paths.mailbox.glob("*.msg")), "the mailbox to be emptied")
+    assert _stage(rig) is Stage.FILED
+    assert len(rig.bodies(events.ReceiptSeen)) == 2 and len(rig.bodies(events.Wiped)) == 1
+
+
+def test_P7_what_the_darkroom_sealed_under_another_header_is_lost_not_signed(rig: Rig) -> None:
+    darkroom = rig.open_window()
+    rig.press_capture()
+    rig.until(lambda: rig.state.photos, "the photo to be taken")
+    photo = rig.ward.register.get(rig.state.photos[-1].n)
+    assert photo is not None
+    rig.ward.spool.sealed_path(photo.seq).write_bytes(b"not an envelope")
+    darkroom.send(orders.Sealed(photo.seq, "x", 15, {}))
+    rig.until(lambda: _stage(rig) is Stage.LOST, "LOST")
+    assert not rig.bodies(events.Sealed)
+    assert not list(rig.ward.paths.sealing.iterdir())
+
+
+def test_P5_a_darkroom_that_dies_loses_the_photo_and_says_so(rig: Rig) -> None:
+    darkroom = rig.open_window()
+    rig.press_capture()
+    rig.until(lambda: rig.state.photos, "the photo to be taken")
+    darkroom.close()
+    rig.until(lambda: _stage(rig) is Stage.LOST, "LOST")
+    (lost,) = rig.bodies(events.Lost)
+    assert isinstance(lost, events.Lost)
+    assert lost.why == "the darkroom ended before the photo was sealed"
+
+
+def test_P1_without_a_ledger_no_consent_and_no_camera(rig: Rig) -> None:
+    darkroom = rig.connect_darkroom()
+    rig.ward.ledger.close()
+    rig.press_consent()
+    rig.until(lambda: rig.state.ledger_fault, "the ledger's fault")
+    assert not rig.eyes.lit and rig.state.window is None
+    darkroom.settimeout(0.05)
+    with pytest.raises(TimeoutError):
+        darkroom.receive()
+
+
+def test_teaching_gives_later_photos_the_later_consent(rig: Rig) -> None:
+    darkroom = rig.open_window()
+    rig.choose_teaching()
+    rig.press_capture()
+    rig.until(lambda: rig.state.photos, "the photo to be taken")
+    order = darkroom.receive()
+    assert isinstance(order, orders.Capture) and order.consent is not None
+    granted = events.body_of(ledger.open_entry(order.consent, [rig.ward.signer.public]).entry)
+    assert granted.level is events.Level.TEACHING
+
+
+def test_a_keyset_is_taken_only_when_no_photo_is_under_way(rig: Rig) -> None:
+    darkroom = rig.open_window()
+    keys = rig.ward.hospital.keyset.keyset
+    later = keyset.issue(
+        keyset.Keyset(2, keys.not_after_ms, keys.recipients, keys.receipt_keys, ()),
+        rig.ward.hospital.root,
+    )
+    rig.letter("keyset", later.raw)
+    rig.online()
+    rig.until(lambda: rig.state.online, "the mailbox to be looked at")
+    assert rig.ward.trusted.current.keyset.epoch == 1
+    darkroom.close()
+    rig.until(lambda: rig.bodies(events.KeysetInUse), "the keyset")
+    assert rig.ward.trusted.current.keyset.epoch == 2
+
+
+def test_P8_an_older_keyset_is_refused_and_said(rig: Rig) -> None:
+    keys = rig.ward.hospital.keyset.keyset
+    forged = keyset.issue(
+        keyset.Keyset(9, keys.not_after_ms, keys.recipients, keys.receipt_keys, ()),
+        Hospital.found().root,
+    )
+    rig.letter("keyset", forged.raw)
+    rig.until(lambda: rig.bodies(events.Fault), "the fault")
+    assert rig.ward.trusted.current.keyset.epoch == 1
