@@ -35,6 +35,9 @@ MAX_ORDER: Final = 64 * 1024
 VIEW_WIDTH: Final = 128
 VIEW_HEIGHT: Final = 64
 VIEW_BYTES: Final = VIEW_WIDTH * VIEW_HEIGHT // 8
+PICTURE_WIDTH: Final = 56
+PICTURE_HEIGHT: Final = 40
+"""The picture has the upper left corner; the panel writes its words around it."""
 
 Signed = Annotated[bytes, Size(1, 8192)]
 Pid = Annotated[int, Range(1, 2**31)]

@@ -1,15 +1,17 @@
 """The viewfinder: a small frame becomes 128 x 64 black and white pixels for the OLED.
 
-The whole picture is shown, in its own shape, in the middle; brightness is stretched to what
-is there, and grey becomes a pattern of dots (ordered dithering, a 4 x 4 Bayer matrix), so
-that the nurse can tell what is in the picture and what is cut off. Never mirrored.
+The whole picture is shown, in its own shape, in the upper left corner, because the state word
+needs 22 rows of its own; it is drawn at that size here, for dots do not shrink well.
+Brightness is stretched to what is there, and grey becomes a pattern of dots (ordered
+dithering, a 4 x 4 Bayer matrix), so that the nurse can tell what is in the picture and what
+is cut off. Never mirrored.
 """
 
 from operator import itemgetter
 from typing import Final
 
 from appliance.camera import Frame
-from appliance.orders import VIEW_BYTES, VIEW_HEIGHT, VIEW_WIDTH
+from appliance.orders import PICTURE_HEIGHT, PICTURE_WIDTH, VIEW_BYTES, VIEW_WIDTH
 
 _BAYER: Final = ((0, 8, 2, 10), (12, 4, 14, 6), (3, 11, 1, 9), (15, 7, 13, 5))
 _LEAST_RANGE: Final = 32
@@ -20,9 +22,9 @@ _ROW_BYTES: Final = VIEW_WIDTH // 8
 
 def draw(frame: Frame, out: memoryview) -> None:
     """Write the picture of ``frame``'s luma to ``out``, 1024 bytes as ``orders.View`` says."""
-    wide = min(VIEW_WIDTH, VIEW_HEIGHT * frame.width // frame.height)
-    high = min(VIEW_HEIGHT, wide * frame.height // frame.width + 1)
-    left, top = (VIEW_WIDTH - wide) // 2, (VIEW_HEIGHT - high) // 2
+    wide = min(PICTURE_WIDTH, PICTURE_HEIGHT * frame.width // frame.height)
+    high = min(PICTURE_HEIGHT, wide * frame.height // frame.width + 1)
+    left, top = (PICTURE_WIDTH - wide) // 2, (PICTURE_HEIGHT - high) // 2
     pick = itemgetter(*(x * frame.width // wide for x in range(wide)))
     stride = frame.strides[0]
     rows = []

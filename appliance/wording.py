@@ -1,0 +1,203 @@
+"""Every word that the device says, and the words that the patient was asked with.
+
+Two things live here because both are text that somebody signs off: the words of the screen
+(``PHRASES``), and the wording on the card by the device (``CARDS``), whose id, language and
+hash stand in each CONSENT entry.
+
+A phrase is one or two lines with ``/`` between them, at most ten characters each in every
+language: that is what can be read from the other side of a bed. ``{n}`` and ``{time}`` are
+filled in. A card's text is never changed: a change, of a comma too, gets a new id.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from wire.events import Wording
+
+LANGUAGES: Final = ("en", "de", "fr", "es")
+LONGEST: Final = 10
+
+
+class Phrase(StrEnum):
+    """What can be said; the English words are in ``PHRASES``."""
+
+    ASK_FIRST = "ask_first"
+    OFFLINE = "offline"
+    CARE_ONLY = "care_only"
+    TEACHING = "teaching"
+    READY = "ready"
+    WAIT = "wait"
+    KEPT = "kept"
+    POOR = "poor"
+    BLURRED = "blurred"
+    DARK = "dark"
+    BRIGHT = "bright"
+    FINISHED = "finished"
+    NEW_ASK = "new_ask"
+    NO_CONSENT = "no_consent"
+    BUSY = "busy"
+    SENDING = "sending"
+    PHOTO = "photo"
+    PHOTOS = "photos"
+    NO_PHOTO = "no_photo"
+    SAVING = "saving"
+    SEALED = "sealed"
+    SENT = "sent"
+    FILED = "filed"
+    HELD = "held"
+    REJECTED = "rejected"
+    LOST = "lost"
+    AGAIN = "again"
+    KEEP_OPEN = "keep_open"
+    UNDO_SENT = "undo_sent"
+    UNDONE = "undone"
+    EMERGENCY = "emergency"
+    NO_CAPACITY = "no_capacity"
+    PROXY = "proxy"
+    UNDO_AT = "undo_at"
+    UNDO_LAST = "undo_last"
+    UNDO_ALL = "undo_all"
+    BACK = "back"
+    NOTHING = "nothing"
+    TO_UNDO = "to_undo"
+    CLEANING = "cleaning"
+    CAMERA_FAULT = "camera_fault"
+    LEDGER_FAULT = "ledger_fault"
+    SCREEN_FAULT = "screen_fault"
+    CONSENT_STUCK = "consent_stuck"
+    CAPTURE_STUCK = "capture_stuck"
+
+
+_TABLE: Final = """
+ask_first      ASK FIRST     | ERST/FRAGEN           | DEMANDER/D'ABORD    | PREGUNTE/ANTES
+offline        OFFLINE       | OFFLINE               | HORS LIGNE          | SIN RED
+care_only      CARE ONLY     | NUR PFLEGE            | SOIN SEUL           | SOLO CURAS
+teaching       +TEACHING     | +LEHRE                | +FORMATION          | +DOCENCIA
+ready          READY         | BEREIT                | PRÊT                | LISTO
+wait           WAIT          | WARTEN                | ATTENDRE            | ESPERE
+kept           KEPT {n}      | FOTO {n}              | PHOTO {n}           | FOTO {n}
+poor           KEPT POOR     | SCHLECHT              | MÉDIOCRE            | DEFICIENTE
+blurred        BLURRED       | UNSCHARF              | FLOU                | BORROSA
+dark           DARK          | DUNKEL                | SOMBRE              | OSCURA
+bright         BRIGHT        | ZU HELL               | TROP CLAIR          | MUY CLARA
+finished       FINISHED      | FERTIG                | TERMINÉ             | TERMINADO
+new_ask        NEW? ASK      | NEU FRAGEN            | REDEMANDER          | PIDA OTRA/VEZ
+no_consent     NO CONSENT    | KEINE/ZUSTIMMUNG      | SANS/ACCORD         | SIN/PERMISO
+busy           BUSY          | BESETZT               | OCCUPÉ              | OCUPADO
+sending        SENDING       | SENDET                | ENVOI               | ENVIANDO
+photo          1 PHOTO       | 1 FOTO                | 1 PHOTO             | 1 FOTO
+photos         {n} PHOTOS    | {n} FOTOS             | {n} PHOTOS          | {n} FOTOS
+no_photo       NO PHOTO      | KEIN FOTO             | SANS PHOTO          | SIN FOTO
+saving         SAVING        | SICHERT               | MISE À SÛR          | GUARDANDO
+sealed         SEALED        | VERSIEGELT            | SCELLÉ              | SELLADO
+sent           SENT          | GESENDET              | ENVOYÉ              | ENVIADO
+filed          FILED         | ABGELEGT              | CLASSÉ              | ARCHIVADO
+held           HELD          | IN PRÜFUNG            | À VÉRIFIER          | RETENIDO
+rejected       REJECTED      | ABGELEHNT             | REJETÉ              | RECHAZADO
+lost           LOST          | VERLOREN              | PERDU               | PERDIDO
+again          TAKE AGAIN    | NEU MACHEN            | REFAIRE             | REPETIR
+keep_open      KEEP OPEN     | AUFLASSEN             | PAS FERMER          | NO CERRAR
+undo_sent      UNDO SENT     | WIDERRUF/GESENDET     | ANNULATION/ENVOYÉE  | ANULACIÓN/ENVIADA
+undone         UNDONE        | WIDERRUFEN            | ANNULÉ              | ANULADO
+emergency      EMERGENCY     | NOTFALL               | URGENCE             | URGENCIA
+no_capacity    NO/CAPACITY   | KANN NICHT/ZUSTIMMEN  | INAPTE À/CONSENTIR  | SIN/CAPACIDAD
+proxy          PROXY         | VERTRETER             | MANDATAIRE          | APODERADO
+undo_at        UNDO {time}   | WIDERRUF/{time}       | ANNULER/{time}      | ANULAR/{time}
+undo_last      UNDO LAST     | LETZTES/WIDERRUFEN    | ANNULER/DERNIÈRE    | ANULAR/LA ÚLTIMA
+undo_all       UNDO ALL      | ALLE/WIDERRUFEN       | TOUT/ANNULER        | ANULAR/TODO
+back           BACK          | ZURÜCK                | RETOUR              | VOLVER
+nothing        NOTHING       | NICHTS                | RIEN                | NADA
+to_undo        TO UNDO       | ZU LÖSCHEN            | À ANNULER           | QUE ANULAR
+cleaning       CLEANING      | REINIGUNG             | NETTOYAGE           | LIMPIEZA
+camera_fault   CAMERA/FAULT  | KAMERA/DEFEKT         | CAMÉRA/EN PANNE     | CÁMARA/AVERIADA
+ledger_fault   LEDGER/FAULT  | PROTOKOLL/DEFEKT      | JOURNAL/EN PANNE    | REGISTRO/AVERIADO
+screen_fault   SCREEN/FAULT  | ANZEIGE/DEFEKT        | ÉCRAN/EN PANNE      | PANTALLA/AVERIADA
+consent_stuck  CONSENT/STUCK | ZUSTIMMUNG/KLEMMT     | ACCORD/BLOQUÉ       | PERMISO/ATASCADO
+capture_stuck  CAPTURE/STUCK | AUSLÖSER/KLEMMT       | PHOTO/BLOQUÉ        | FOTO/ATASCADO
+"""
+
+
+def _read_table() -> dict[Phrase, dict[str, str]]:
+    found = {}
+    for row in _TABLE.strip().splitlines():
+        name, texts = row.split(None, 1)
+        columns = (text.strip() for text in texts.split("|"))
+        found[Phrase(name)] = dict(zip(LANGUAGES, columns, strict=True))
+    return found
+
+
+PHRASES: Final = _read_table()
+
+
+def lines(phrase: Phrase, language: str, *, n: int = 0, time: str = "") -> tuple[str, ...]:
+    """Return the lines of a phrase; a number beyond 999 is shown as 999."""
+    text = PHRASES[phrase][language].format(n=min(n, 999), time=time)
+    return tuple(text.split("/"))
+
+
+def line(phrase: Phrase, language: str, *, n: int = 0) -> str:
+    """Return a phrase that has one line only."""
+    (only,) = lines(phrase, language, n=n)
+    return only
+
+
+@dataclass(frozen=True)
+class Card:
+    """The wording put to the patient, and what is engraved on CONSENT in that language."""
+
+    id: str
+    language: str
+    text: str
+    button: str
+
+    @property
+    def wording(self) -> Wording:
+        """What the ledger's CONSENT entry says of it."""
+        return Wording(self.id, self.language, hashlib.sha256(self.text.encode()).digest())
+
+
+_W1: Final = {
+    "en": (
+        (
+            "May we take a photo for your care? It goes into your hospital record and to the people"
+            " who treat you, and to nobody else. You may say no. You may change your mind. While the"
+            " lamp is on, the camera can see you."
+        ),
+        "I asked; they agreed",
+    ),
+    "de": (
+        (
+            "Dürfen wir für Ihre Behandlung ein Foto machen? Es kommt in Ihre Krankenakte und zu den"
+            " Menschen, die Sie behandeln, und zu niemandem sonst. Sie dürfen Nein sagen. Sie dürfen"
+            " es sich anders überlegen. Solange die Lampe leuchtet, kann die Kamera Sie sehen."
+        ),
+        "Ich habe gefragt; man hat zugestimmt",
+    ),
+    "fr": (
+        (
+            "Pouvons-nous prendre une photo pour vos soins ? Elle va dans votre dossier médical et"
+            " aux personnes qui vous soignent, et à personne d'autre. Vous pouvez dire non. Vous"
+            " pouvez changer d'avis. Tant que la lampe est allumée, la caméra peut vous voir."
+        ),
+        "J'ai demandé ; on a accepté",
+    ),
+    "es": (
+        (
+            "¿Podemos hacer una foto para su atención? Va a su historia clínica y a las personas que"
+            " le atienden, y a nadie más. Puede decir que no. Puede cambiar de opinión. Mientras la"
+            " lámpara está encendida, la cámara puede verle."
+        ),
+        "He preguntado; han aceptado",
+    ),
+}
+
+CARDS: Final = {
+    language: Card("W1", language, text, button) for language, (text, button) in _W1.items()
+}
+
+
+def consent_wording(language: str) -> Wording:
+    """Return the wording in use in this language, as the ledger names it."""
+    return CARDS[language].wording
