@@ -165,7 +165,7 @@ class Link:
 
     def next_deadline(self) -> float | None:
         """When ``tick`` has something to do, on the link's clock; None before ``start``."""
-        if self._session is not None and self._session.wants_turn:
+        if self._events or (self._session is not None and self._session.wants_turn):
             return self._clock()
         if self._online:
             return self._keep_alive_at
@@ -188,7 +188,14 @@ class Link:
                 self._lose(f"{self.settings.host} did not answer within {seconds} seconds")
         elif self._retry_at is not None and now >= self._retry_at:
             self._begin(now)
+        self.flush()
         return self._drain()
+
+    def flush(self) -> None:
+        """Write what was just published without waiting for the selector to allow it."""
+        if self._online and self._session is not None and self._session.wants_write:
+            self._session.write()
+            self._look()
 
     def service(self, key: selectors.SelectorKey, mask: int) -> list[Event]:
         """Handle what the selector reported; ``key`` may be older than the last change."""

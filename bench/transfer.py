@@ -212,8 +212,10 @@ class WholeUplink:
         while not self._uplink.link.online:
             self._uplink.turn()
         self._photo = Path()
+        self._mail: list[Path] = []
 
     def prepare(self, envelope: bytes) -> None:
+        """Lay the photo down as the panel does; not timed."""
         self._photo = self._outbox / f"{hashlib.sha256(envelope).hexdigest()}.cose"
         raw = cbor.encode([bytes(300), bytes(300), bytes(300)])
         self._photo.with_suffix(".init").write_bytes(raw)
@@ -224,10 +226,12 @@ class WholeUplink:
         doorbell.ring(self._bell)
         while not (mail := list(self._mailbox.glob("receipt.*"))):
             self._uplink.turn()
-        for path in [*mail, self._photo, self._photo.with_suffix(".init")]:
-            path.unlink()
+        self._mail = mail
 
     def tidy(self) -> None:
+        """Do what the panel does when it believes the receipt; not timed."""
+        for path in [*self._mail, self._photo, self._photo.with_suffix(".init")]:
+            path.unlink()
         doorbell.ring(self._bell)
         self._uplink.turn()
 

@@ -130,6 +130,7 @@ class Uplink:
             self._birth_at = None
             self._say_state(online=True)
         self._pump(now)
+        self.link.flush()
         self._mailbox.tell(online=self.link.online, sent=self._photos.sent())
 
     def _due(self, now: float) -> float:
