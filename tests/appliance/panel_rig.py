@@ -8,6 +8,7 @@ import os
 import socket
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from selectors import DefaultSelector
 
@@ -204,12 +205,18 @@ class Rig:
         self.fingers.do(signals.ConsentDown)
         self.until(lambda: self.state.menu, "the menu")
         self.fingers.do(signals.ConsentUp)
-        while self.state.menu is not None and self.state.menu.item != "+TEACHING":
-            before = self.state.menu.item
+        while not self._offered("+TEACHING"):
+            at = self.state.menu
             self.press_consent()
-            self.until(lambda b=before: self.state.menu and self.state.menu.item != b, "a step")
+            self.until(partial(self._moved_on, at), "the next item")
         self.press_capture()
         self.until(lambda: self.state.menu is None, "the choice")
+
+    def _offered(self, item: str) -> bool:
+        return self.state.menu is not None and self.state.menu.item == item
+
+    def _moved_on(self, before: object) -> bool:
+        return self.state.menu is not before
 
     @staticmethod
     def _now() -> int:
