@@ -155,7 +155,7 @@ def tpm(machine: Machine) -> Finding:
 
 
 def clock(machine: Machine) -> Finding:
-    """Photos of a device without a trusted clock are HELD instead of FILED by themselves."""
+    """Which patient a photo is of may hang on its time, so a doubtful one is marked."""
     if machine.synchronised():
         return ok("clock", "the clock is kept right over the network")
     return off(

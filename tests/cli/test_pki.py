@@ -232,6 +232,12 @@ def test_the_program_makes_keys_and_says_where_each_secret_is(tmp_path: Path) ->
     assert again.stdout == made.stdout.replace(str(folder), str(tmp_path / "more"))
 
 
+def test_the_page_about_keys_tells_every_private_file() -> None:
+    page = (Path(__file__).parents[2] / "docs/howto/keys.md").read_text()
+    for name in PRIVATE:
+        assert f"`{name.replace('ward-a-1', 'ID')}`" in page
+
+
 def test_P10_the_program_refuses_to_overwrite_with_a_word(tmp_path: Path) -> None:
     done = wardseal("pki", "init", tmp_path, "--site", "st-mary")
     assert (done.returncode, done.stdout) == (2, "")

@@ -13,6 +13,8 @@ import pytest
 
 from base import __version__
 from base.errors import ConfigError, EnvironmentProblem, FormatError, VerificationError
+from base.memory import ALLOCATOR_ENV
+from cli import pki
 from cli.__main__ import guarded, main
 from cli.arguments import parser
 from cli.outcome import UsageError
@@ -86,6 +88,57 @@ def test_without_a_command_the_help_is_shown_and_the_use_was_wrong() -> None:
 def test_the_version_is_told() -> None:
     done = wardseal("--version")
     assert (done.returncode, done.stdout) == (0, f"wardseal {__version__}\n")
+
+
+LOADED = """
+import sys
+from cli.__main__ import main
+main({words})
+rooms = {{name.partition(".")[0] for name in sys.modules}}
+print(*sorted(rooms & {{"appliance", "cryptography", "gateway", "paho", "sqlalchemy", "wire"}}))
+"""
+
+
+@pytest.mark.parametrize(
+    ("words", "loaded"),
+    [
+        (["--version"], ""),
+        (["--help"], ""),
+        (["ledger", "show", "none"], "cryptography wire"),
+        (
+            ["appliance", "run", "--role", "uplink", "--config", "none"],
+            "appliance cryptography wire",
+        ),
+    ],
+    ids=["version", "help", "ledger", "appliance"],
+)
+def test_a_command_loads_only_the_rooms_it_uses(words: list[str], loaded: str) -> None:
+    done = subprocess.run(
+        [*PROGRAM[:-2], "-c", LOADED.format(words=words)],
+        env={**os.environ, **ALLOCATOR_ENV},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == loaded
+
+
+def test_a_role_started_from_a_shell_gets_the_allocator_that_overwrites(tmp_path: Path) -> None:
+    site = pki.init(tmp_path / "keys", site="st-mary")
+    settings = save(site.gateway, "nobody.toml", b'[broker]\nhost = "127.0.0.1"\nport = 1\n')
+    bare = {name: value for name, value in os.environ.items() if name not in ALLOCATOR_ENV}
+    with subprocess.Popen(
+        [*PROGRAM, "gateway", "run", "--config", str(settings)],
+        env=bare,
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        assert process.stderr is not None
+        # It refuses to start without them, so that it gets as far as the broker is the proof.
+        assert any("no broker" in line for line in process.stderr)
+        process.terminate()
+        assert process.wait(timeout=20) == 0
 
 
 @pytest.mark.parametrize(
