@@ -8,7 +8,6 @@ one takes as long as looking at a photo, and each dies with its photo.
 
 import contextlib
 import fcntl
-import mmap
 import os
 import re
 import select
@@ -23,7 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from base.errors import EnvironmentProblem, WardsealError
-from base.memory import ALLOCATOR_ENV, wipe
+from base.memory import ALLOCATOR_ENV
 
 WORDS: Final = {
     "no-jpeg": "it is not a JPEG",
@@ -44,6 +43,7 @@ _OK: Final = re.compile(r"ok ([1-9][0-9]{0,4}) ([1-9][0-9]{0,4})")
 _READY: Final = "ready"
 _START_SECONDS: Final = 10.0
 _LONGEST_LINE: Final = 600
+_ZEROS: Final = bytes(1024 * 1024)
 
 
 class Undecodable(WardsealError):
@@ -67,6 +67,9 @@ class Decoders:
 
     ``room``: bytes of the largest JPEG; ``pixels``: of the largest picture; ``seconds``: what
     one look may take; ``boot``: what a decoder runs, for the tests of its walls.
+
+    All are shown their photo in the same memory, one after the other: whoever has seen a photo
+    is dead, and the photo wiped, before the next is put there.
     """
 
     def __init__(
@@ -75,7 +78,13 @@ class Decoders:
         self._room, self._pixels, self._seconds = room, pixels, seconds
         self._ahead, self._boot = ahead, boot
         self._waiting: deque[_Life] = deque()
-        self._spent: list[_Life] = []
+        self._spent: _Life | None = None
+        self._shown = 0
+        self._memory = os.memfd_create("photo", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+        os.ftruncate(self._memory, room)
+        # Nobody can cut the memory short under another, which would be a SIGBUS.
+        fixed = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
+        fcntl.fcntl(self._memory, fcntl.F_ADD_SEALS, fixed)
 
     def check(self) -> None:
         """Raise EnvironmentProblem unless a decoder starts here and can be shut in."""
@@ -90,28 +99,40 @@ class Decoders:
         """
         if len(jpeg) > self._room:
             raise Undecodable(WORDS["too-large"])
+        self._bury()
         life = self._waiting.popleft() if self._waiting else self._start()
-        self._spent.append(life)
+        self._spent = life
         life.wait_until_ready()
-        life.show(jpeg)
+        self._shown = len(jpeg)
+        at = 0
+        while at < len(jpeg):
+            at += os.pwrite(self._memory, jpeg[at:], at)
+        life.look(len(jpeg))
         return lambda: _understand(*life.verdict(self._seconds))
 
     def refill(self) -> None:
-        """Bury the spent, wipe what they were shown, and start who is missing."""
-        while self._spent:
-            self._spent.pop().close()
+        """Bury the spent one, wipe what it was shown, and start who is missing."""
+        self._bury()
         while len(self._waiting) < self._ahead:
             self._waiting.append(self._start())
 
+    def _bury(self) -> None:
+        if self._spent is not None:
+            self._spent.close()
+            self._spent = None
+        for at in range(0, self._shown, len(_ZEROS)):
+            os.pwrite(self._memory, _ZEROS[: self._shown - at], at)
+        self._shown = 0
+
     def close(self) -> None:
         """End them all."""
-        for life in (*self._spent, *self._waiting):
-            life.close()
-        self._spent.clear()
-        self._waiting.clear()
+        self._bury()
+        while self._waiting:
+            self._waiting.popleft().close()
+        os.close(self._memory)
 
     def _start(self) -> "_Life":
-        return _Life(self._room, self._pixels, self._boot)
+        return _Life(self._memory, self._room, self._pixels, self._boot)
 
 
 def _understand(line: str, ended: int) -> Picture:
@@ -128,31 +149,21 @@ def _understand(line: str, ended: int) -> Picture:
 
 
 class _Life:
-    """One decoder process and the memory in which it will be shown a photo."""
+    """One decoder process; ``memory`` is where it will be shown a photo."""
 
-    def __init__(self, room: int, pixels: int, boot: str) -> None:
-        memory = os.memfd_create("photo", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
-        try:
-            os.ftruncate(memory, room)
-            # Nobody can cut the memory short under the other, which would be a SIGBUS.
-            fixed = fcntl.F_SEAL_SHRINK | fcntl.F_SEAL_GROW | fcntl.F_SEAL_SEAL
-            fcntl.fcntl(memory, fcntl.F_ADD_SEALS, fixed)
-            self._map = mmap.mmap(memory, room)
-            arguments = [str(_ROOT), str(memory), str(room), str(pixels)]
-            self._process = subprocess.Popen(
-                [sys.executable, "-I", "-S", "-c", boot, *arguments],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.DEVNULL,
-                env={"GLIBC_TUNABLES": ALLOCATOR_ENV["GLIBC_TUNABLES"]},
-                cwd="/",
-                bufsize=0,
-                pass_fds=(memory,),
-            )
-        finally:
-            os.close(memory)
-        self._shown = 0
+    def __init__(self, memory: int, room: int, pixels: int, boot: str) -> None:
+        arguments = [str(_ROOT), str(memory), str(room), str(pixels)]
         self._ready = False
+        self._process = subprocess.Popen(
+            [sys.executable, "-I", "-S", "-c", boot, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            env={"GLIBC_TUNABLES": ALLOCATOR_ENV["GLIBC_TUNABLES"]},
+            cwd="/",
+            bufsize=0,
+            pass_fds=(memory,),
+        )
 
     def wait_until_ready(self) -> None:
         """Return when it has shut itself in; raise EnvironmentProblem if it cannot."""
@@ -164,13 +175,11 @@ class _Life:
             raise EnvironmentProblem(f"photos cannot be looked at, no decoder starts: {why}")
         self._ready = True
 
-    def show(self, jpeg: memoryview) -> None:
-        """Put the photo before it."""
-        self._shown = len(jpeg)
-        self._map[: len(jpeg)] = jpeg
+    def look(self, size: int) -> None:
+        """Tell it that a JPEG of so many bytes is there now."""
         assert self._process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.write(len(jpeg).to_bytes(8, "big"))
+            self._process.stdin.write(size.to_bytes(8, "big"))
 
     def verdict(self, seconds: float) -> tuple[str, int]:
         """Return its one line and, when there is none, how it ended."""
@@ -195,12 +204,9 @@ class _Life:
         return ""
 
     def close(self) -> None:
-        """End the process for sure, then wipe what it was shown."""
+        """End the process for sure."""
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):
             assert pipe is not None
             pipe.close()
-        with memoryview(self._map) as view, view[: self._shown] as shown:
-            wipe(shown)
-        self._map.close()

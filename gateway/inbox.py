@@ -185,12 +185,13 @@ class Inbox:
                 log.error("photo %s: not in custody yet: %s", proof.photo.hex(), e)
             finally:
                 self._mailbox.post(lambda: done(answer))
-                self._custodian.rest()
 
         def done(answer: Answer | None) -> None:
             if answer is not None:
                 self._signed(answer)
             self._transfers.release(proof.photo)
+            # Only now: until the receipt has left, nothing may compete with it.
+            self._custody.submit(self._custodian.rest)
 
         if not self._custody.submit(job):
             self._transfers.release(proof.photo)

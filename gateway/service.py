@@ -49,19 +49,20 @@ class Service:
     def __init__(
         self,
         *,
+        selector: selectors.BaseSelector,
         link: Link,
         mailbox: Mailbox,
         heard: Callable[[str, bytes], None],
         now_and_then: Callable[[], None],
         every_seconds: float,
     ) -> None:
+        self._selector = selector
         self._link = link
         self._mailbox = mailbox
         self._heard = heard
         self._now_and_then = now_and_then
         self._every = every_seconds
         self._ended = False
-        self._selector = selectors.DefaultSelector()
 
     def run(self) -> None:
         """Serve until SIGTERM or SIGINT; on the main thread."""
@@ -82,7 +83,6 @@ class Service:
             signal.set_wakeup_fd(before)
             wake.close()
             woken.close()
-            self._selector.close()
 
     def _serve(self) -> None:
         due = time.monotonic()

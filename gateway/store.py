@@ -190,16 +190,24 @@ class Store:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._sessions = sessionmaker[Session](engine, expire_on_commit=False)
+        self._lightly = sessionmaker[Session](
+            engine.execution_options(durable=False), expire_on_commit=False
+        )
         try:
             Base.metadata.create_all(engine)
         except SQLAlchemyError as e:
             raise StoreError(f"the database cannot be used: {_words(e)}") from e
 
     @contextmanager
-    def begin(self) -> Iterator[Session]:
-        """One transaction: committed at the end, undone by any error."""
+    def begin(self, *, durable: bool = True) -> Iterator[Session]:
+        """One transaction: committed at the end, undone by any error.
+
+        What is written with ``durable=False`` is safe from everything but a power cut, and may
+        only be what would be learnt again.
+        """
+        sessions = self._sessions if durable else self._lightly
         try:
-            with self._sessions.begin() as session:
+            with sessions.begin() as session:
                 yield session
         except SQLAlchemyError as e:
             raise StoreError(f"the database did not do its work: {_words(e)}") from e
@@ -225,11 +233,13 @@ def open_sqlite(path: Path) -> Store:
 
     @event.listens_for(engine, "connect")
     def prepare(connection: Any, _: object) -> None:
-        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        for pragma in ("journal_mode=WAL", "foreign_keys=ON"):
             connection.execute(f"PRAGMA {pragma}")
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
+        durable = connection.get_execution_options().get("durable", True)
+        connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return Store(engine)

@@ -4,6 +4,9 @@ A sink is told the same thing twice as often as once: after a crash, a lost answ
 transfer. So ``file`` is idempotent by the photo's id, ``undo`` may come for a photo that was
 never filed, and ``read_back`` looks at what the record system really has before anybody signs
 for it.
+
+While a photo is being looked at, a sink may already ``stage`` it: put the bytes where they will
+be needed, out of sight. It is in the record only once it is filed.
 """
 
 from typing import Protocol
@@ -20,6 +23,14 @@ class Sink(Protocol):
     """One record system."""
 
     name: str
+
+    def stage(self, photo: str, jpeg: memoryview) -> None:
+        """Prepare for ``file``, if there is anything to prepare. Raises FilingError."""
+        ...
+
+    def unstage(self, photo: str) -> None:
+        """Forget what was staged and not filed, leaving no trace of it."""
+        ...
 
     def file(self, record: Record) -> str:
         """Put the photo into the record, for good, and return where (printable ASCII).

@@ -8,6 +8,7 @@ so that filing the same photo again always leads to the same place.
 Each file appears whole or not at all. The JSON comes last: where it stands, the photo stands.
 """
 
+import contextlib
 import ctypes
 import json
 import os
@@ -39,27 +40,46 @@ class Folder:
     def __init__(self, root: Path) -> None:
         self._root = root
         root.mkdir(mode=0o750, parents=True, exist_ok=True)
-        # What a crash left half written; younger ones may be another replica's, at work now.
-        for stray in root.glob("*/*.new"):
+        self._staging = root / ".arriving"
+        self._staged: set[str] = set()
+        # What a crash left there; younger ones may be another replica's, at work now.
+        for stray in self._staging.glob("*"):
             if stray.stat().st_mtime < time.time() - _STRAY_SECONDS:
                 wipe_file(stray)
 
-    def file(self, record: Record) -> str:
-        """Write both files, fsynced, unless they are there already."""
-        day = _day(record)
-        reference = f"{day}/{record.photo}.jpg"
-        path = self._root / reference
+    def stage(self, photo: str, jpeg: memoryview) -> None:
+        """Write the JPEG, fsynced, to a hidden folder beside the days."""
         try:
-            if path.with_suffix(".json").exists() and _same(path, record.jpeg):
+            self._staging.mkdir(mode=0o700, exist_ok=True)
+            _write(self._staging / photo, jpeg)
+        except OSError as e:
+            raise FilingError(f"the folder {self._root} did not take it: {e.strerror}") from e
+        self._staged.add(photo)
+
+    def unstage(self, photo: str) -> None:
+        """Wipe a JPEG that was staged and is not wanted."""
+        if photo in self._staged:
+            self._staged.discard(photo)
+            with contextlib.suppress(OSError):
+                wipe_file(self._staging / photo)
+
+    def file(self, record: Record) -> str:
+        """Put both files in place, fsynced, unless they are there already."""
+        reference = f"{_day(record)}/{record.photo}.jpg"
+        path = self._root / reference
+        page = path.with_suffix(".json")
+        try:
+            if page.exists() and _same(path, record.jpeg):
                 return reference
+            if record.photo not in self._staged:
+                self.stage(record.photo, record.jpeg)
             if not path.parent.is_dir():
                 path.parent.mkdir(mode=0o750, exist_ok=True)
                 fsync_dir(self._root)
-            page = _json(_page(record))
-            fresh = _write_fresh(path, record.jpeg), _write_fresh(path.with_suffix(".json"), page)
-            for new in fresh:
-                os.rename(new, new.with_suffix(""))
-            fsync_dir(path.parent)
+            os.rename(self._staging / record.photo, path)
+            self._staged.discard(record.photo)
+            # Its fsync of the folder makes both names last, and the JPEG's came first.
+            write_atomic(page, _json(_page(record)), mode=0o640)
         except OSError as e:
             raise FilingError(f"the folder {self._root} did not take it: {e.strerror}") from e
         return reference
@@ -136,17 +156,14 @@ def _iso(ms: int) -> str:
         return f"{ms} ms"
 
 
-def _write_fresh(path: Path, data: bytes | memoryview) -> Path:
-    """Write and fsync ``path`` under the name it has until it is whole."""
-    fresh = path.with_name(path.name + ".new")
+def _write(path: Path, data: memoryview) -> None:
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(fresh, flags, 0o640)
+    descriptor = os.open(path, flags, 0o640)
     try:
         write_all(descriptor, data)
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-    return fresh
 
 
 def _same(path: Path, jpeg: memoryview) -> bool:
