@@ -124,12 +124,12 @@ class Doorkeeper:
         entry = ledger.open_entry(raw, [self._device_key])
         self._check(entry, kind)
         if not 0 <= self._now() - entry.entry.mono_ns <= MAX_AGE_NS:
-            raise Refusal(f"the {kind} entry is older than {MAX_AGE_NS // _SECOND} seconds")
+            raise Refusal(f"the {kind} entry is not of the last {MAX_AGE_NS // _SECOND} seconds")
         return entry
 
     def _check(self, entry: SignedEntry, kind: EntryType) -> None:
         if entry.entry.type is not kind:
-            raise Refusal(f"a {kind} entry is needed, not {entry.entry.type}")
+            raise Refusal(f"needed is a ledger entry {kind}, not {entry.entry.type}")
         if entry.entry.device != self._device:
             raise Refusal(f"the {kind} entry is another device's")
         if entry.entry.boot != self._boot:

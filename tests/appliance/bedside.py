@@ -19,7 +19,7 @@ from appliance import orders
 from appliance.orders import Capture, Line, Open, Ready, Report, Sealed, Verdict, View
 from appliance.simulator.world import CameraWorld
 from base.memory import ALLOCATOR_ENV
-from wire import envelope, events, hpke, keyset, pem
+from wire import envelope, events, hpke, keyset, pem, shapes
 from wire.envelope import Header
 from wire.events import Basis, Level
 from wire.ledger import ClockTrust, Entry, EntryType, SignedEntry, sign_entry
@@ -80,7 +80,13 @@ class Life:
 class Bedside:
     """A device's folders and keys, the hospital's keys, and the world before the lens."""
 
-    def __init__(self, folder: Path, *, deadline_seconds: float = 8.0) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        size: tuple[int, int] = (WIDTH, HEIGHT),
+        deadline_seconds: float = 8.0,
+    ) -> None:
         self.folder = folder
         self.boot = os.urandom(16)
         self.ledger = os.urandom(16)
@@ -120,8 +126,8 @@ class Bedside:
             production = "production"
             [camera]
             adapter = "simulated"
-            width = {WIDTH}
-            height = {HEIGHT}
+            width = {size[0]}
+            height = {size[1]}
             deadline_seconds = {deadline_seconds}
             """
         )
@@ -157,12 +163,16 @@ class Bedside:
         intent = self.intent(consent)
         life.line.send(Capture(intent.raw, self.header(consent, intent)))
         life.expect(Verdict)
-        return life.expect(Sealed)
+        return self.sealed(life)
 
-    def entry(self, kind: EntryType, body: object, **changes: object) -> SignedEntry:
+    def sealed(self, life: Life) -> Sealed:
+        """The report that a photo is sealed, whose file must be there, whole."""
+        sealed = life.expect(Sealed)
+        assert (self.sealing / sealed.name).stat().st_size == sealed.size
+        return sealed
+
+    def entry(self, kind: EntryType, payload: object, /, **changes: object) -> SignedEntry:
         """The device's next ledger entry; ``changes`` are fields of ``Entry``."""
-        from wire import shapes
-
         self.seq += 1
         entry = Entry(
             device=DEVICE,
@@ -174,7 +184,7 @@ class Bedside:
             wall_ms=1_780_000_000_000,
             trust=ClockTrust.SYNCED,
             type=kind,
-            body=shapes.to_map(body),
+            body=shapes.to_map(payload),
         )
         return sign_entry(replace(entry, **changes), self.device)  # type: ignore[arg-type]
 
@@ -189,7 +199,7 @@ class Bedside:
         return self.entry(EntryType.INTENT, body, **changes)
 
     def header(
-        self, consent: SignedEntry, intent: SignedEntry, **changes: object
+        self, consent: SignedEntry, intent: SignedEntry, /, **changes: object
     ) -> dict[str, object]:
         """The header that the panel would order for that intent."""
         header = Header(
