@@ -20,6 +20,7 @@ from appliance.ledger import LedgerUnavailable
 from appliance.post import LinkState
 from appliance.signals import Event
 from base import doorbell
+from base.notify import Pulse
 from wire import events
 
 log = logging.getLogger(__name__)
@@ -81,9 +82,13 @@ class Panel:
         signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
+        pulse = Pulse()
         self.prepare()
         while self._exit is None:
             self.turn()
+            # After the first turn the ledger is open, or the screen says that it is not.
+            pulse.beat()
+        pulse.stop()
         self.close()
         return self._exit
 

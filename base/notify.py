@@ -13,7 +13,7 @@ import os
 import socket
 import time
 from collections.abc import Callable, Mapping
-from typing import Final
+from typing import Final, overload
 
 log = logging.getLogger(__name__)
 
@@ -99,6 +99,12 @@ class Pulse:
             # A beat that was lost is made up for by the next turn's.
             sent = self._notifier.send(WATCHDOG=1)
             self._next = now + self._watched / 10 if sent else now
+
+    @overload
+    def patience(self, seconds: float) -> float: ...
+
+    @overload
+    def patience(self, seconds: float | None) -> float | None: ...
 
     def patience(self, seconds: float | None) -> float | None:
         """Shorten a wait to a quarter of the watchdog's time.

@@ -27,6 +27,7 @@ from base import doorbell, mqtt
 from base.errors import FormatError
 from base.memory import harden_process
 from base.mqtt import Link, LinkSettings, Message, NotTaken, Offline, Online, Taken, Trouble, Will
+from base.notify import Pulse
 from base.tls import TlsFiles
 from wire import messages, topics
 from wire.messages import LedgerHave, Signed, State, Unknown
@@ -72,6 +73,7 @@ class Uplink:
         self._look_at = clock()
         self._birth_at: float | None = None
         self._running = True
+        self._pulse = Pulse()
         self.link = Link(
             settings, subscriptions=[topics.all_down(device)], will=self._new_will, clock=clock
         )
@@ -91,7 +93,9 @@ class Uplink:
             signal.signal(number, self._stop)
         self.start()
         while self._running:
-            self.turn()
+            self.turn(self._pulse.patience(60.0))
+            self._pulse.beat()
+        self._pulse.stop()
         self.close()
         return 0
 
@@ -201,6 +205,7 @@ class Uplink:
                     self._connected(limits, now)
                 case Offline(why=why, retry_seconds=seconds):
                     log.warning("offline: %s; next try in %.1f s", why, seconds)
+                    self._pulse.say(f"offline: {why}")
                     self._birth_at = None
                     self._photos.offline()
                 case Trouble(why=why):
@@ -208,6 +213,7 @@ class Uplink:
 
     def _connected(self, limits: mqtt.Limits, now: float) -> None:
         log.info("online, MQTT %s, packets of %d bytes", limits.version, limits.packet)
+        self._pulse.say("online")
         topic = topics.up(self._device, f"up/{_LONGEST_NAME}")
         chunk = chunk_that_fits(self.link.largest_payload(topic))
         if not chunk:
