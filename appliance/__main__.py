@@ -42,10 +42,12 @@ def _run_panel(config: ApplianceConfig) -> int:
     from appliance.crypto.keys import DeviceKeys, TrustedKeyset
     from appliance.custody import Custodian, Recovered, Register, read_ledger
     from appliance.desk import Parts
+    from appliance.fittings import hands_and_face
     from appliance.ledger import DurableLedger, LedgerUnavailable
     from appliance.panel import Panel
     from appliance.post import Post
     from appliance.spool import Spool
+    from appliance.wording import consent_wording
     from base.memory import harden_process
     from wire import events
 
@@ -85,7 +87,7 @@ def _run_panel(config: ApplianceConfig) -> int:
         # The panel still has to run: to say so on the screen, and to go on when it is mended.
         trouble = str(e)
     selector = DefaultSelector()
-    hands, face, wording = _hands_and_face(config, selector, clock)
+    hands, face = hands_and_face(config, selector, clock)
     parts = Parts(
         config=config,
         clock=clock,
@@ -96,7 +98,7 @@ def _run_panel(config: ApplianceConfig) -> int:
         keyset=keyset,
         hands=hands,
         face=face,
-        wording=wording,
+        wording=consent_wording(config.device.language),
     )
     return Panel(parts, selector, recovered, trouble).run()
 

@@ -43,12 +43,18 @@ class SimulatedPanel:
         self._remapped = self._reversed = self._inverted = False
         self.on = False
         self.contrast = 0x7F
+        self._seen: bytes | None = None
 
     # -- what one sees
 
     @property
     def pixels(self) -> bytes:
         """What the glass shows: 1024 bytes, row by row, most significant bit first."""
+        if self._seen is None:
+            self._seen = self._look()
+        return self._seen
+
+    def _look(self) -> bytes:
         out = bytearray(WIDTH * HEIGHT // 8)
         if not self.on:
             return bytes(out)
@@ -57,11 +63,11 @@ class SimulatedPanel:
             # Modules are built so that "remapped" and "reversed" is upright.
             row = y if self._reversed else HEIGHT - 1 - y
             base = row // 8 * self._columns + first
-            for x in range(WIDTH):
-                column = x if self._remapped else WIDTH - 1 - x
-                lit = self._memory[base + column] >> (row % 8) & 1
-                if lit != self._inverted:
-                    out[y * 16 + x // 8] |= 0x80 >> x % 8
+            columns = self._memory[base : base + WIDTH]
+            bits = 0
+            for column in columns if self._remapped else reversed(columns):
+                bits = bits << 1 | (column >> row % 8 & 1) ^ self._inverted
+            out[y * 16 : y * 16 + 16] = bits.to_bytes(16, "big")
         return bytes(out)
 
     @property
@@ -82,6 +88,7 @@ class SimulatedPanel:
     def write_i2c_block_data(self, address: int, register: int, data: list[int]) -> None:
         """Take one write, as ``smbus2.SMBus`` does; OSError when nobody answers."""
         self._check()
+        self._seen = None
         if address != ADDRESS:
             raise OSError(errno.EREMOTEIO, "no such device")
         if register == _COMMAND:
