@@ -93,6 +93,7 @@ class LedgerSync:
     _sent: int | None = None  # entries were sent from here, and no answer has come yet
     _shown: int = -1  # our newest entry was shown to a hospital that has more
     _pause: float = ANSWER_SECONDS
+    _unheard: int = 0
 
     def online(self, now: float) -> None:
         """Begin with the question what the hospital has."""
@@ -126,7 +127,7 @@ class LedgerSync:
     def heard(self, message: LedgerHave, now: float) -> None:
         """Take in the hospital's word; whether its signature holds is the panel's to say."""
         self.refused = self._sent is not None and message.next <= self._sent
-        self.have, self._sent = message.next, None
+        self.have, self._sent, self._unheard = message.next, None, 0
         self.covered = message.checkpoint is not None and message.next == self.count
         if self.refused:  # no use in hurrying
             self._due = now + self._pause
@@ -136,8 +137,9 @@ class LedgerSync:
             self._due = now if message.next != self.count else now + ANSWER_SECONDS
 
     def not_taken(self, now: float) -> None:
-        """Nobody heard the last batch."""
-        self._due = now + ANSWER_SECONDS
+        """Nobody heard the last batch; soon somebody may."""
+        self._due = now + min(2.0**self._unheard, ANSWER_SECONDS)
+        self._unheard = min(self._unheard + 1, 10)
 
     @property
     def settled(self) -> bool:
