@@ -9,12 +9,12 @@ Anonymous memory may be had, but no mapping of files and nothing executable.
 """
 
 import ctypes
-import ctypes.util
 import resource
 from typing import Final
 
 from base.errors import EnvironmentProblem
 
+LIBRARY = "libseccomp.so.2"
 PR_SET_DUMPABLE: Final = 4
 PR_SET_NO_NEW_PRIVS: Final = 38
 KILL_PROCESS: Final = 0x80000000
@@ -74,10 +74,10 @@ def confine(*, memory: int, seconds: int) -> None:
 
 def _library() -> ctypes.CDLL:
     try:
-        library = ctypes.CDLL("libseccomp.so.2")
+        library = ctypes.CDLL(LIBRARY)
     except OSError as e:
         raise EnvironmentProblem(
-            "libseccomp.so.2 is missing, and photos are not decoded without it; "
+            f"{LIBRARY} is missing, and photos are not decoded without it; "
             "install the package libseccomp2"
         ) from e
     library.seccomp_init.restype = ctypes.c_void_p
