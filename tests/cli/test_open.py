@@ -161,6 +161,15 @@ def test_a_ledger_that_does_not_know_the_photo_says_so(desk: Desk) -> None:
     assert f"NOT VERIFIED: {cut} lacks the CONSENT entry of this photo" in done.stdout
 
 
+def test_P10_a_ledger_whose_entries_name_each_other_wrongly_gets_a_sentence(desk: Desk) -> None:
+    scribe = Scribe()
+    scribe.sealed(scribe.consent(), desk.photo.photo, len(desk.photo.envelope))
+    wrong = save(desk.folder, "wrong.wsl", scribe.file)
+    done = desk.open(desk.envelope, "--device-key", desk.device_key, "--entries", wrong)
+    assert done.returncode == 1
+    assert f"NOT VERIFIED: {wrong} lacks the INTENT entry of this photo" in done.stdout
+
+
 def test_P4_a_photo_that_was_changed_does_not_open(desk: Desk) -> None:
     data = bytearray(desk.photo.envelope)
     data[len(data) // 2] ^= 1

@@ -152,6 +152,13 @@ def test_nothing_is_ever_overwritten(site: pki.Site) -> None:
     assert before == {p: p.read_bytes() for p in site.folder.rglob("*") if p.is_file()}
 
 
+def test_a_bundle_that_cannot_be_finished_leaves_nothing_behind(site: pki.Site) -> None:
+    site.registry.rename(site.gateway / "elsewhere")
+    with pytest.raises(FileNotFoundError):
+        pki.device(site, "ward-a-2")
+    assert [path.name for path in site.device("").iterdir()] == ["ward-a-1"]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
