@@ -21,9 +21,8 @@ from wire.ledger import (
     Entry,
     SignedEntry,
     frame,
-    read_frames,
     sign_entry,
-    verify_chain,
+    verify_file,
 )
 from wire.signing import Signer
 
@@ -88,9 +87,9 @@ class DurableLedger:
             why = read.damage or ("rotated" if last else "the old ledger was empty")
             previous = events.Previous(current, last.entry.seq, last.digest) if last else None
             self._begin()
-            self.append(events.Boot(version, why[:200], previous))
+            self.append(events.Boot(version, shapes.short(why), previous))
             if read.damage:
-                self.append(events.Fault("ledger-damaged", read.damage[:200]))
+                self.append(events.Fault("ledger-damaged", shapes.short(read.damage)))
             return
         self.ledger, self._head = current, last
         path = self._path(current)
@@ -184,11 +183,9 @@ class DurableLedger:
             data = path.read_bytes()
         except FileNotFoundError:
             return _Read((), 0, "the ledger file that was in use is missing")
-        raws, good = read_frames(data)
-        torn = len(data) - good
-        report = verify_chain(raws, [self._signer.public])
+        report, torn = verify_file(data, [self._signer.public])
         if not report.problems:
             return _Read(report.entries, torn, "")
         first = report.problems[0]
-        sound = verify_chain(raws[: first.index], [self._signer.public]).entries
+        sound = report.entries[: first.index]
         return _Read(sound, torn, f"entry {first.index} of the old ledger: {first.what}")

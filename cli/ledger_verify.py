@@ -30,6 +30,7 @@ from wire.ledger import (
     EntryType,
     Report,
     SignedEntry,
+    check_covered,
     open_checkpoint,
     verify_chain,
 )
@@ -117,24 +118,16 @@ def _countersigned(
         checkpoint = open_checkpoint(raw, [key])
     except VerificationError as e:
         return None, [Fault(None, 0, f"the checkpoint: {e}")]
-    head = report.head
-    if head is None:
+    problem = check_covered(report.entries, checkpoint)
+    if problem is None or not report.entries:
         return checkpoint, []
-    ours, theirs = head.entry, checkpoint
-    if (ours.device, ours.ledger) != (theirs.device, theirs.ledger):
-        return checkpoint, [Fault(None, 0, "the checkpoint is of another device or ledger")]
-    stored = next((s for s in report.entries if s.entry.seq == theirs.seq), None)
-    if stored is None and theirs.seq > ours.seq:
-        what = (
-            f"entries are missing: the hospital has this ledger up to entry {theirs.seq},"
-            f" the file ends with {ours.seq}"
-        )
-        return checkpoint, [Fault(None, file.good, what)]
-    if stored is not None and stored.digest != theirs.head:
-        at = file.index[stored.digest]
-        what = f"the hospital has countersigned another entry {theirs.seq}"
-        return checkpoint, [Fault(at, file.offsets[at], what)]
-    return checkpoint, []
+    ours = report.entries[-1].entry
+    if (ours.device, ours.ledger) != (checkpoint.device, checkpoint.ledger):
+        return checkpoint, [Fault(None, 0, problem.what)]
+    if problem.index == len(report.entries):
+        return checkpoint, [Fault(None, file.good, problem.what)]
+    at = file.index[report.entries[problem.index].digest]
+    return checkpoint, [Fault(at, file.offsets[at], problem.what)]
 
 
 def _tell(

@@ -273,6 +273,8 @@ def _parse_content(plaintext: memoryview) -> Content:
     reader.at += first.at
     jpeg = reader.bytes(MAX_JPEG)
     reader.end()
+    if not jpeg:
+        raise FormatError("photo content: there is no JPEG in it")
     start = len(plaintext) - len(jpeg)
     return Content(shapes.from_map(Private, private, "private header"), plaintext[start:])
 

@@ -171,6 +171,17 @@ def verify_chain(
     return Report(tuple(entries), tuple(problems))
 
 
+def verify_file(data: bytes | memoryview, keys: Iterable[signing.PublicKey]) -> tuple[Report, int]:
+    """Check a whole ledger file; return what was found and how long its torn tail is, in bytes."""
+    raws, good = read_frames(data)
+    report = verify_chain(raws, keys)
+    torn = len(data) - good
+    if torn <= MAX_FRAME:
+        return report, torn
+    damage = Problem(len(raws), f"{torn} bytes here are no entry, and too many for a torn one")
+    return Report(report.entries, (*report.problems, damage)), 0
+
+
 def follows(signed: SignedEntry, last: SignedEntry) -> list[str]:
     """Return what is wrong with ``signed`` as the entry right after ``last``."""
     new, old = signed.entry, last.entry
@@ -214,19 +225,20 @@ def open_checkpoint(
 
 
 def check_covered(entries: Sequence[SignedEntry], checkpoint: Checkpoint) -> Problem | None:
-    """Return what is wrong if ``entries``, from a ledger's beginning on, lack the countersigned.
+    """Return what is wrong if verified ``entries`` are not what the hospital countersigned.
 
     A chain alone cannot show that its end was cut off, or that an older copy was put back.
     """
-    if not entries or (entries[0].entry.device, entries[0].entry.ledger) != (
-        checkpoint.device,
-        checkpoint.ledger,
-    ):
-        return Problem(0, "the countersignature is for another ledger")
-    seq = checkpoint.seq
-    if seq >= len(entries):
-        missing = f"the hospital has entry {seq}, this ledger ends with {len(entries) - 1}"
-        return Problem(len(entries), f"{missing}: its end was cut off, or it is an older copy")
-    if entries[seq].digest != checkpoint.head:
-        return Problem(seq, f"entry {seq} is not the one that the hospital countersigned")
+    if not entries:
+        return Problem(0, "entries are missing: there is none, but the hospital has some")
+    last = entries[-1].entry
+    if (last.device, last.ledger) != (checkpoint.device, checkpoint.ledger):
+        return Problem(0, "the checkpoint is of another device or ledger")
+    if last.seq < checkpoint.seq:
+        have = f"the hospital has this ledger up to entry {checkpoint.seq}"
+        return Problem(len(entries), f"entries are missing: {have}, the file ends with {last.seq}")
+    for index, signed in enumerate(entries):
+        if signed.entry.seq == checkpoint.seq and signed.digest != checkpoint.head:
+            what = f"the hospital has countersigned another entry {checkpoint.seq}"
+            return Problem(index, what)
     return None
