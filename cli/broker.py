@@ -105,7 +105,8 @@ def configuration(settings: BrokerSettings) -> str:
 class Broker:
     """One mosquitto process on 127.0.0.1; a context manager, startable again after its end."""
 
-    def __init__(self, settings: BrokerSettings) -> None:
+    def __init__(self, settings: BrokerSettings, *, program: str = "mosquitto") -> None:
+        self._program = program
         self.settings = replace(settings, port=settings.port or _free_port())
         self._process: subprocess.Popen[bytes] | None = None
 
@@ -124,7 +125,7 @@ class Broker:
 
     def prepare(self) -> list[str]:
         """Write its configuration and return the command that runs it in the foreground."""
-        program = shutil.which("mosquitto", path=f"{os.environ.get('PATH', '')}:/usr/sbin")
+        program = shutil.which(self._program, path=f"{os.environ.get('PATH', '')}:/usr/sbin")
         if program is None:
             raise EnvironmentProblem("mosquitto is not installed: apt install mosquitto")
         directory = self.settings.directory
