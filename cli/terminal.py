@@ -9,14 +9,13 @@ import time
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Final, TextIO, TypeVar
 
 from base.errors import FormatError
 from cli.outcome import UsageError
 
 T = TypeVar("T")
 
-_EVERY_SECONDS: Final = 0.2
 _PIECE: Final = 1 << 20
 
 
@@ -45,19 +44,26 @@ def readable(value: object) -> object:
     return value
 
 
-def progress(items: Iterable[T], total: int, what: str) -> Iterator[T]:
-    """Yield ``items``; on a terminal, say now and then how far it has got."""
-    shown = sys.stderr.isatty()
-    due = time.monotonic() + 2 * _EVERY_SECONDS
+def progress(
+    items: Iterable[T],
+    total: int,
+    what: str,
+    *,
+    stream: TextIO | None = None,
+    every_seconds: float = 0.2,
+) -> Iterator[T]:
+    """Yield ``items``; on a terminal, say now and then how far it has got, in one line."""
+    stream = stream or sys.stderr
+    due = time.monotonic() + 2 * every_seconds if stream.isatty() else float("inf")
     said = False
     for done, item in enumerate(items):
-        if shown and time.monotonic() >= due:
-            due = time.monotonic() + _EVERY_SECONDS
+        if time.monotonic() >= due:
+            due = time.monotonic() + every_seconds
             said = True
-            print(f"\r{what}: {done} of {total} ", end="", file=sys.stderr, flush=True)
+            print(f"\r{what}: {done} of {total} ", end="", file=stream, flush=True)
         yield item
     if said:
-        print("\r\033[K", end="", file=sys.stderr, flush=True)
+        print("\r\033[K", end="", file=stream, flush=True)
 
 
 def read_file(path: Path, *, limit: int, what: str) -> bytes:
