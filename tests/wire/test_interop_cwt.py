@@ -10,7 +10,8 @@ from base64 import urlsafe_b64encode
 import cbor2
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
-from cwt import COSE, COSEKey, COSEKeyInterface, Recipient
+from cwt import COSE, COSEKey, Recipient
+from cwt.cose_key_interface import COSEKeyInterface
 from cwt.exceptions import CWTError
 
 from wire import cbor, envelope, hpke, ledger, messages, shapes, signing
@@ -47,7 +48,9 @@ def text(raw: bytes) -> str:
     return urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
-def cwt_key(key: hpke.RecipientPublic, private: hpke.RecipientPrivate | None = None) -> COSEKeyInterface:
+def cwt_key(
+    key: hpke.RecipientPublic, private: hpke.RecipientPrivate | None = None
+) -> COSEKeyInterface:
     jwk = {
         "kty": "EC",
         "crv": "P-256",
