@@ -9,8 +9,11 @@ import argparse
 import json
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any, Final
 
 from appliance.simulator.remote import Remote
@@ -23,6 +26,8 @@ from cli.story import PhotoStory
 from cli.virtual_site import Virtual, VirtualSite, wait_for
 from wire import pem
 from wire.ledger import Report
+
+Say = Callable[[str], None]
 
 ONCE: Final = "consent,capture,wait:filed"
 _FILED_WITHIN: Final = 60.0
@@ -64,7 +69,10 @@ def _parser() -> argparse.ArgumentParser:
         "--hold", type=float, default=0.0, metavar="SECONDS", help="keep all running afterwards"
     )
     parser.add_argument(
-        "--state", type=Path, metavar="DIR", help="keep state here (default: a temporary folder)"
+        "--state",
+        type=Path,
+        metavar="DIR",
+        help="keep state here (default: a new temporary folder)",
     )
     parser.add_argument(
         "--json", action="store_true", help="last line of standard output: the result as JSON"
@@ -85,29 +93,32 @@ def run(options: argparse.Namespace) -> int:
     steps = parse(script) if script is not None else None
     at_once = options.once or options.press is not None
     made = Virtual(language=options.language, release_seconds=0.0 if at_once else 5.0)
-    state = options.state.resolve() if options.state else None
+    state = options.state.resolve() if options.state else Path(mkdtemp(prefix="wardseal-demo-"))
+    # With --json, standard output holds the result and nothing else.
+    say = partial(print, file=sys.stderr if options.json else sys.stdout, flush=True)
     with VirtualSite(state, made) as site:
         if options.scene is not None:
             site.world.point_at(options.scene.resolve())
-        _say(f"Starting a hospital in {site.state}: broker, gateway, ward device ...")
+        say(f"Starting a hospital in {site.state}: broker, gateway, ward device ...")
         site.start()
         with Remote.connect(site.device.config.paths.world_socket, _STARTS_WITHIN) as remote:
-            ward = Ward(site, remote)
+            ward = Ward(site, remote, say)
             ward.wait_until_up()
             if steps is None:
                 from cli.demo_terminal import play
 
                 play(site, remote, ward)
             else:
-                press.perform(steps, ward, _say)
+                press.perform(steps, ward, say)
                 ward.settle()
             result = ward.result()
-            _summary(result, site)
+            _summary(result, site, say)
             if options.json:
                 print(json.dumps(_as_json(result, site, ward)), flush=True)
             if options.hold:
-                _say(f"Everything keeps running for {options.hold:g} s.")
+                say(f"Everything keeps running for {options.hold:g} s.")
                 time.sleep(options.hold)
+        say(f"What this run has made stays in {site.state}")
         return 0 if result.good else 1
 
 
@@ -132,7 +143,8 @@ class Result:
 class Ward:
     """A pair of hands on the virtual device, and a pair of eyes on its ledger."""
 
-    def __init__(self, site: VirtualSite, remote: Remote) -> None:
+    def __init__(self, site: VirtualSite, remote: Remote, say: Say) -> None:
+        self._say = say
         self._site = site
         self._remote = remote
         self._key = pem.public_key(read_public(site.device_key, "device key"))
@@ -162,7 +174,7 @@ class Ward:
         try:
             wait_for(self._all_settled, _FILED_WITHIN, "the hospital to sign for every photo")
         except WardsealError as e:
-            _say(str(e))
+            self._say(str(e))
 
     def pause(self, seconds: float) -> None:
         time.sleep(seconds)
@@ -193,17 +205,17 @@ class Ward:
         return all(photo.settled for photo in self.result().photos)
 
 
-def _summary(result: Result, site: VirtualSite) -> None:
+def _summary(result: Result, site: VirtualSite, say: Say) -> None:
     for number, photo in enumerate(result.photos, 1):
-        _say(f"Photo {number}: {photo.status}")
+        say(f"Photo {number}: {photo.status}")
         if file := _filed(photo, site):
-            _say(f"  in the record: {file}")
+            say(f"  in the record: {file}")
     if not result.photos:
-        _say("No photo was taken.")
+        say("No photo was taken.")
     for problem in result.report.problems:
-        _say(f"LEDGER entry {problem.index}: {problem.what}")
+        say(f"LEDGER entry {problem.index}: {problem.what}")
     if result.verified:
-        _say(f"Ledger: {len(result.report.entries)} entries, verified: {result.ledger}")
+        say(f"Ledger: {len(result.report.entries)} entries, verified: {result.ledger}")
 
 
 def _filed(photo: PhotoStory, site: VirtualSite) -> Path | None:
@@ -238,7 +250,3 @@ def _photo_json(photo: PhotoStory, site: VirtualSite, ward: Ward) -> dict[str, A
         "sealed_ms": photo.after_ms(pressed, photo.sealed_ns),
         "filed_ms": photo.after_ms(pressed, photo.receipt_ns),
     }
-
-
-def _say(text: str) -> None:
-    print(text, flush=True)

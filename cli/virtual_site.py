@@ -10,7 +10,6 @@ import secrets
 import shutil
 import socket
 import sys
-import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -47,11 +46,13 @@ class Virtual:
 
 
 class VirtualSite:
-    """One site. A context manager: leaving it ends every process and empties the tmpfs."""
+    """One site. A context manager: leaving it ends every process and empties the tmpfs.
 
-    def __init__(self, state: Path | None = None, device: Virtual | None = None) -> None:
-        self._temporary = state is None
-        self.state = state or Path(tempfile.mkdtemp(prefix="wardseal-"))
+    ``state`` is kept, and taken up again by the next site that is given the same folder.
+    """
+
+    def __init__(self, state: Path, device: Virtual | None = None) -> None:
+        self.state = state
         self.state.mkdir(parents=True, exist_ok=True)
         self.settings = device or Virtual()
         ram = _SHM if _SHM.is_dir() and os.access(_SHM, os.W_OK) else self.state
@@ -91,11 +92,9 @@ class VirtualSite:
         self.keeper.start("gateway", argv, environment=ALLOCATOR_ENV)
 
     def close(self) -> None:
-        """End every process, wipe the tmpfs, and remove a temporary state folder."""
+        """End every process and empty the tmpfs."""
         self.keeper.close()
         shutil.rmtree(self.ram, ignore_errors=True)
-        if self._temporary:
-            shutil.rmtree(self.state, ignore_errors=True)
 
     def __enter__(self) -> Self:
         return self
