@@ -9,7 +9,7 @@ from pathlib import Path
 
 from base.errors import ConfigError
 from cli import check_machine
-from cli.findings import DEVICE, GATEWAY, Finding, Machine, State, broken, ok
+from cli.findings import GATEWAY, Finding, Machine, State, broken, ok
 from cli.outcome import OK, WRONG
 from cli.terminal import plain, read_file
 
@@ -29,30 +29,30 @@ def check(arguments: Namespace) -> int:
 
 
 def examine(machine: Machine, role: str | None, config: Path | None) -> list[Finding]:
-    """Return every finding, the machine's first."""
-    found = check_machine.look(machine, role, hardware=config is None)
-    return found if config is None else found + _settings(machine, role, config)
+    """Return every finding, the machine's first. Whose settings they are, role or file say."""
+    if config is None:
+        return check_machine.look(machine, role, hardware=True)
+    text = read_file(config, limit=_LARGEST_SETTINGS, what="a settings file")
+    if role is None and b"[device]" not in text:
+        role = GATEWAY
+    return [*check_machine.look(machine, role, hardware=False), *_settings(machine, role, config)]
 
 
 def _settings(machine: Machine, role: str | None, path: Path) -> list[Finding]:
-    """What a settings file names; which side's file it is, the role says, or else the file."""
-    name = "settings"
-    text = read_file(path, limit=_LARGEST_SETTINGS, what="a settings file")
-    ours = role in DEVICE or (role is None and b"[device]" in text)
+    """What a settings file names."""
+    understood = ok("settings", f"{path} is understood")
     try:
-        if ours:
-            from appliance.config import load as load_device
-            from cli import check_device
+        if role == GATEWAY:
+            from cli import check_gateway
+            from gateway.config import load as load_gateway
 
-            device = load_device(path)
-            return [ok(name, f"{path} is understood"), *check_device.look(machine, role, device)]
-        from cli import check_gateway
-        from gateway.config import load as load_gateway
+            return [understood, *check_gateway.look(load_gateway(path))]
+        from appliance.config import load as load_device
+        from cli import check_device
 
-        return [ok(name, f"{path} is understood"), *check_gateway.look(load_gateway(path))]
+        return [understood, *check_device.look(machine, role, load_device(path))]
     except ConfigError as e:
-        side = "the device's" if ours else f"the {GATEWAY}'s"
-        return [broken(name, str(e), f"mend {side} settings; docs/howto/ tells each of them")]
+        return [broken("settings", str(e), "mend it; a device and the gateway have different ones")]
 
 
 def _tell(findings: Sequence[Finding]) -> None:

@@ -295,6 +295,12 @@ def test_the_gateway_with_its_keys_and_its_broker_is_in_order(
     assert found["devices"].says.startswith("1 registered")
 
 
+def test_whose_settings_they_are_the_file_says(world: World, site: Site) -> None:
+    assert "devices" in world.finds(None, site.gateway)
+    assert not {"TPM", "users", "run folder"} & set(world.finds(None, site.gateway))
+    assert {"TPM", "users", "run folder"} <= set(world.finds(None, site.device))
+
+
 def test_a_broker_that_refuses_our_certificate_or_is_not_there_is_named(
     world: World, site: Site, port: int
 ) -> None:
