@@ -4,13 +4,16 @@ Oldest first, and few at a time, so that a photo is finished before the next one
 a photo that waits for its time (refused, or nobody there) never stands in the way of others.
 """
 
+import logging
 from dataclasses import dataclass
 from typing import Final
 
 from appliance.uplink.outbox import Outbox
-from appliance.uplink.transfer import Piece, Reply, Send, Transfer
+from appliance.uplink.transfer import Phase, Piece, Reply, Send, Transfer
 from wire import messages
 from wire.messages import Data, Fin, Init, Query
+
+log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 2
 """Photos asking or sending at the same time: the second asks while the first is being sent."""
@@ -61,7 +64,10 @@ class Photos:
         """Take in a gateway's word; False when it is about no photo that lies here."""
         transfer = self._transfers.get(message.photo)
         if transfer is not None:
+            first = Phase.RESTING not in transfer.marks
             transfer.heard(message, now)
+            if first and Phase.RESTING in transfer.marks:
+                _log_times(transfer)
         return transfer is not None
 
     def sent(self) -> list[bytes]:
@@ -102,3 +108,12 @@ class Photos:
             if idle or busy <= AT_ONCE:
                 turn.append(transfer)
         return turn
+
+
+def _log_times(transfer: Transfer) -> None:
+    """Say how long each step took, once per photo, for whoever looks for lost time."""
+    marks = transfer.marks
+    begun = marks[Phase.ASKING]
+    steps = ((Phase.SENDING, "ready"), (Phase.FINISHING, "sent"), (Phase.RESTING, "receipt"))
+    told = [f"{word} {(marks[at] - begun) * 1000:.0f} ms" for at, word in steps if at in marks]
+    log.info("photo %s: after init: %s", transfer.photo.hex(), ", ".join(told))

@@ -105,6 +105,7 @@ class Transfer:
         self._restarts = 0
         self._refusals = 0
         self._receipts = 0
+        self.marks: dict[Phase, float] = {}  # when each phase was first reached
 
     # -- what the caller sees ---------------------------------------------------------------------
 
@@ -168,6 +169,7 @@ class Transfer:
         self._in_flight.clear()
         self._fin_taken = False
         self.phase = Phase.SENDING
+        self.marks.setdefault(Phase.SENDING, now)
         self._due = now + STALL_SECONDS
 
     def _nack(self, message: Nack, now: float) -> None:
@@ -190,6 +192,7 @@ class Transfer:
         # In the middle of sending it proves nothing: if it is genuine the file will vanish.
         if self.phase in (Phase.ASKING, Phase.FINISHING, Phase.RESTING):
             self.phase = Phase.RESTING
+            self.marks.setdefault(Phase.RESTING, now)
             self._receipts += 1
             self._asked = self._restarts = self._refusals = 0
             self._due = now + _doubled(RECEIPT_SECONDS, self._receipts, LONGEST_REST_SECONDS)
@@ -235,6 +238,7 @@ class Transfer:
 
     def _init(self, now: float) -> Send:
         self.phase = Phase.ASKING
+        self.marks.setdefault(Phase.ASKING, now)
         self._due = now + READY_SECONDS
         self._in_flight.clear()
         return Send(Init(self.photo, self._size, self._chunk, *self._entries))
@@ -251,6 +255,7 @@ class Transfer:
             return None
         # Not waiting for the last acknowledgements saves a round trip; nack mends what is lost.
         self.phase = Phase.FINISHING
+        self.marks.setdefault(Phase.FINISHING, now)
         self._fin_taken = False
         self._asked = 0
         self._due = now + RECEIPT_SECONDS
