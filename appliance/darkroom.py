@@ -48,7 +48,7 @@ from appliance.orders import (
 )
 from appliance.quality import Verdict as Judgement
 from appliance.watchdog import Watchdog
-from base import memory
+from base import memory, turbojpeg
 from base.errors import EnvironmentProblem, FormatError, WardsealError
 from base.memory import Buffer, wipe_live_buffers
 from base.notify import Pulse
@@ -262,6 +262,8 @@ def run(config: ApplianceConfig) -> int:
     memory.assert_allocator(os.environ)
     memory.harden_process()
     signal.signal(signal.SIGTERM, _terminated)
+    # Loads libjpeg-turbo, so that a missing one is said now and not under a nurse's hand.
+    turbojpeg.bound(config.camera.width, config.camera.height)
     doorkeeper = Doorkeeper(
         device=config.device.id,
         device_key=load_public(config.keys.public, "keys.public"),

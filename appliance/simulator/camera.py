@@ -124,7 +124,9 @@ class SimulatedCamera:
         found = len(self._ring) + (self._small is not None)
         if self._world.fault == "no_memory" and found >= self._world.after:
             raise OSError(errno.ENOMEM, os.strerror(errno.ENOMEM))
-        return Buffer(size)
+        buffer = Buffer(size)
+        buffer.wipe()  # finds its pages now, as a DMA heap does
+        return buffer
 
     def _fail_to_deliver(self, seconds: float) -> None:
         if self._world.fault == "no_frames":
