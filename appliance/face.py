@@ -1,12 +1,15 @@
 """The face of the device: screen, lamp and buzzer, and the session's state on all three.
 
-A picture is drawn only when what it says has changed, or when the viewfinder moves. The one
-viewfinder picture that is kept is kept in a wiped buffer, and wiped when the window closes.
-When the screen fails, lamp and buzzer carry on.
+A picture is drawn when what it says has changed, or when the viewfinder moves; and again when
+something happens after a while, for only a picture that was just taken proves that the screen
+works: a finger on CONSENT finds that out before it is let go. When the screen fails, lamp and
+buzzer carry on. The one viewfinder picture that is kept is kept in a wiped buffer, and wiped
+when the window closes.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Final
 
 from PIL import Image
 
@@ -32,6 +35,8 @@ class Shown:
     ready: bool = False
     online: bool = False
 
+
+_STALE: Final = 1_000_000_000
 
 Watcher = Callable[[Shown], None]
 
@@ -63,6 +68,7 @@ class Face:
         self._shown = Shown()
         self._bits = Buffer(VIEW_BYTES)
         self._seen = False
+        self._painted = 0
 
     def show(self, state: State) -> None:
         """Draw what the state says, if it is not what is shown already."""
@@ -77,7 +83,8 @@ class Face:
             ready=state.darkroom is Darkroom.READY,
             online=state.online,
         )
-        if screen != self._screen or self._oled.broken:
+        stale = now - self._painted >= _STALE
+        if screen != self._screen or stale or self._oled.broken:
             self._screen = screen
             self._paint()
         self._tell()
@@ -121,6 +128,7 @@ class Face:
         self._watch(replace(self._shown, buzzer="" if playing is None else str(playing)))
 
     def _paint(self) -> None:
+        self._painted = self._clock.monotonic_ns()
         finder = None
         if self._seen:
             finder = Image.frombuffer(

@@ -122,6 +122,7 @@ class Panel:
         now = self._clock.monotonic_ns()
         self._desk.darkroom.tick()
         self._parts.face.tick()
+        self._tell_screen()
         self._queue.extend(self._parts.hands.events())
         if now >= self._look_again:
             self._look_around(now)
