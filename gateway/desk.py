@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Final
 
 from base.errors import WardsealError
+from gateway.complaints import Complaints
 from gateway.incoming import Incoming
 from gateway.ledgers import Ledgers, Synced
 from gateway.presence import Presences
@@ -46,6 +47,7 @@ class Desk:
         self._presences = presences
         self._incoming = incoming
         self._waiting: Counter[str] = Counter()
+        self._complaints = Complaints(log)
 
     def admit(
         self, device: str, init: Init, then: Callable[[Outcome, Incoming | None], None]
@@ -109,7 +111,7 @@ class Desk:
             try:
                 job()
             except WardsealError as e:
-                log.warning("device %s: %s", device, e)
+                self._complaints.about(device, str(e))
             finally:
                 self._mailbox.post(left)
 

@@ -7,12 +7,12 @@ and nothing that goes wrong with one message touches another.
 """
 
 import logging
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
 from base.errors import FormatError, WardsealError
+from gateway.complaints import Complaints
 from gateway.custody import Custodian
 from gateway.desk import BUSY_SECONDS, DISK_FULL_SECONDS, Desk
 from gateway.incoming import Incoming
@@ -41,7 +41,6 @@ from wire.proof import Proof
 log = logging.getLogger(__name__)
 
 _NACK_RANGES: Final = 64
-_COMPLAINT_SECONDS: Final = 10.0
 
 
 class Inbox:
@@ -69,17 +68,18 @@ class Inbox:
         self._custodian = custodian
         self._withdrawals = withdrawals
         self._transfers = transfers
-        self._complained = 0.0
-        self._unsaid = 0
+        self._complaints = Complaints(log)
 
     def heard(self, topic: str, payload: bytes) -> None:
         """Take in one message. Never raises for what is in it."""
+        name = topic[:80]
         try:
             place = topics.parse(topic)
+            name = place.device
             message = messages.decode(payload)
             self._handler(place.kind, message)(place.device, message)
         except FormatError as e:
-            self._complain(topic, str(e))
+            self._complaints.about(name, f"not understood: {e}")
 
     def _handler(self, kind: str, message: Any) -> Callable[[str, Any], object]:
         """Each kind of message has one topic; on any other it is refused."""
@@ -110,9 +110,8 @@ class Inbox:
                 self._ready(device, init, transfer.incoming.bitmap)
                 return
             self._transfers.release(init.photo)
-        if init.photo in self._transfers:
-            return  # another device's: its SEALED entry will decide, not who was first
-        if not self._transfers.reserve(device, init.photo, init.size):
+        taken = init.photo in self._transfers  # by another device: it cannot last
+        if taken or not self._transfers.reserve(device, init.photo, init.size):
             self._answer(device, Busy(init.photo, BUSY_SECONDS))
             return
 
@@ -245,15 +244,6 @@ class Inbox:
 
     def _publish(self, topic: str, message: Any) -> None:
         self._send(topic, messages.encode(message))
-
-    def _complain(self, topic: str, why: str) -> None:
-        """Log what is malformed, but let nobody fill the log with it."""
-        now = time.monotonic()
-        if now - self._complained < _COMPLAINT_SECONDS:
-            self._unsaid += 1
-            return
-        log.warning("%r: not taken: %s (%d others before it)", topic[:80], why, self._unsaid)
-        self._complained, self._unsaid = now, 0
 
 
 def subscriptions(name: str) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from base.errors import FormatError, VerificationError
 from gateway import worklist
+from gateway.complaints import Complaints
 from gateway.devices import Registry
 from gateway.store import LedgerEntry, LedgerHead, Photo, State, Store, Undo, WorkKind
 from wire import events
@@ -70,6 +71,7 @@ class Ledgers:
         self._registry = registry
         self._signer = signer
         self._clock = clock
+        self._complaints = Complaints(log)
 
     def sync(self, device: str, batch: LedgerBatch) -> Synced:
         """Store what continues the copy. Raises NotAdmitted for a device that may not send."""
@@ -79,11 +81,11 @@ class Ledgers:
             try:
                 signed = open_entry(raw, (key,))
             except (FormatError, VerificationError) as e:
-                log.warning("device %s: entry %d refused: %s", device, batch.first + offset, e)
+                self._complaints.about(device, f"entry {batch.first + offset} refused: {e}")
                 break
             place = (signed.entry.device, signed.entry.ledger, signed.entry.seq)
             if place != (device, batch.ledger, batch.first + offset):
-                log.warning("device %s: an entry that does not belong here was refused", device)
+                self._complaints.about(device, "an entry that does not belong here was refused")
                 break
             entries.append(signed)
         with self._store.begin() as session:

@@ -21,6 +21,7 @@ from sqlalchemy.orm import Session
 
 from base.errors import FormatError, VerificationError
 from gateway import ledgers, receipts, withdrawal, worklist
+from gateway.complaints import Complaints
 from gateway.config import MIB, LimitSettings
 from gateway.devices import NotAdmitted, Registry
 from gateway.store import LedgerEntry, Photo, State, Store, WorkKind
@@ -69,13 +70,14 @@ class Reception:
         self._registry = registry
         self._limits = limits
         self._clock = clock
+        self._complaints = Complaints(log)
 
     def init(self, device: str, message: Init) -> Outcome:
         """Take one ``init`` on the topic of ``device`` through the steps above."""
         try:
             proof = self._authenticate(device, message)
         except (FormatError, VerificationError) as e:
-            log.warning("photo %s: refused: %s", message.photo.hex(), e)
+            self._complaints.about(device, f"photo {message.photo.hex()} refused: {e}")
             return Refused(message.photo, receipts.clip(str(e), 200))
         if message.size > self._limits.envelope_mib * MIB:
             most = self._limits.envelope_mib

@@ -125,11 +125,24 @@ class Hospital:
 
     # -- photos -----------------------------------------------------------------------------------
 
-    def ask(self, device: Device, photo: Photo, chunk: int = CHUNK, **changes: Any) -> Any:
-        """Send ``init`` and return the answer, whatever it is."""
+    def answer(self, device: Device, message: Any) -> Any:
+        """Send a message to any gateway and return what comes back about its photo."""
         before = len(self.sent)
-        self.hear(device.name, "up/any", photo.init(chunk, **changes))
-        return self.until(lambda: self.sent[before:], 10, "an answer to init")[0][1]
+        self.hear(device.name, "up/any", message)
+        topic = topics.down(device.name, "up")
+
+        def look() -> Any:
+            new = self.sent[before:]
+            return next((m for to, m in new if to == topic and m.photo == message.photo), None)
+
+        return self.until(look, 10, f"an answer to {type(message).__name__}")
+
+    def ask(self, device: Device, photo: Photo, chunk: int = CHUNK) -> Any:
+        """Send ``init`` and return the answer, whatever it is."""
+        return self.answer(device, photo.init(chunk))
+
+    def query(self, device: Device, photo: Photo) -> Any:
+        return self.answer(device, messages.Query(photo.id))
 
     def receive(self, device: Device, photo: Photo, chunk: int = CHUNK) -> Receipt:
         """Carry a photo over and return the receipt it gets."""
@@ -139,12 +152,12 @@ class Hospital:
             for data in photo.chunks(chunk):
                 self.hear(device.name, f"up/{answer.to}", data)
             self.hear(device.name, f"up/{answer.to}", messages.Fin(photo.id))
-        return self.read(self.expect(messages.Signed, after=before))
 
-    def query(self, device: Device, photo: Photo) -> Any:
-        before = len(self.sent)
-        self.hear(device.name, "up/any", messages.Query(photo.id))
-        return self.until(lambda: self.sent[before:], 10, "an answer to query")[0][1]
+        def look() -> Any:
+            new = (m for _, m in self.sent[before:] if isinstance(m, messages.Signed))
+            return next((m for m in new if m.photo == photo.id), None)
+
+        return self.read(self.until(look, 10, f"a receipt; the answer to init was {answer}"))
 
     def sync(self, device: Device, batch: messages.LedgerBatch) -> messages.LedgerHave:
         before = len(self.sent)
