@@ -20,13 +20,13 @@ from appliance.crypto.keys import TrustedKeyset
 from appliance.custody import Custodian, Photo, header_for
 from appliance.darkroom_line import DarkroomLine
 from appliance.ledger import DurableLedger, LedgerUnavailable
-from appliance.post import KeysetOffer, Message, Post, SignedReceipt
+from appliance.post import Countersigned, KeysetOffer, Message, Post, SignedReceipt
 from appliance.signals import Effect, Event
 from appliance.spool import Spool
 from base.errors import WardsealError
 from wire import events, messages
 from wire.events import Basis, Level
-from wire.ledger import Checkpoint, SignedEntry
+from wire.ledger import SignedEntry
 from wire.messages import Status
 
 log = logging.getLogger(__name__)
@@ -311,7 +311,7 @@ class Desk:
     def receive(self, message: Message) -> None:
         """Enter a verified letter and act on it."""
         match message:
-            case Checkpoint():
+            case Countersigned():
                 self._countersigned(message)
             case KeysetOffer():
                 self._keyset_offered(message)
@@ -347,7 +347,10 @@ class Desk:
             current = self._parts.keyset.current
             self.append(events.KeysetInUse(current.keyset.epoch, current.hash))
 
-    def _countersigned(self, checkpoint: Checkpoint) -> None:
+    def _countersigned(self, message: Countersigned) -> None:
+        """Keep the hospital's word beside the ledger it is about, for whoever verifies it."""
+        checkpoint = message.checkpoint
+        self._parts.ledger.keep_checkpoint(checkpoint.ledger, message.raw)
         self._parts.ledger.floor_ms = max(self._parts.ledger.floor_ms, checkpoint.time_ms)
 
 

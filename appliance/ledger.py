@@ -139,6 +139,15 @@ class DurableLedger:
         self._head = signed
         return signed
 
+    def keep_checkpoint(self, ledger: bytes, raw: bytes) -> None:
+        """Keep the hospital's latest countersignature beside the ledger file that it covers.
+
+        It need not survive a power cut: the hospital gives it again at the next sync.
+        """
+        path = self._path(ledger)
+        if path.exists():
+            write_atomic(path.with_suffix(".checkpoint"), raw, mode=0o640, durable=False)
+
     @property
     def ready(self) -> bool:
         """Whether ``open`` succeeded, BOOT entry and all."""

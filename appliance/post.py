@@ -46,13 +46,21 @@ class SignedReceipt:
 
 
 @dataclass(frozen=True)
+class Countersigned:
+    """The hospital's signature over this device's ledger up to an entry, and its bytes."""
+
+    checkpoint: Checkpoint
+    raw: bytes
+
+
+@dataclass(frozen=True)
 class KeysetOffer:
     """A keyset that the hospital offers; whether it is one is for TrustedKeyset to say."""
 
     raw: bytes
 
 
-Message = SignedReceipt | Checkpoint | KeysetOffer
+Message = SignedReceipt | Countersigned | KeysetOffer
 
 
 class Post:
@@ -99,7 +107,8 @@ class Post:
         if kind == "receipt":
             return SignedReceipt(messages.open_receipt(raw, keys, device=self._device), raw)
         if kind == "countersign":
-            return ledger.open_checkpoint(raw, keys, device=self._device)
+            checkpoint = ledger.open_checkpoint(raw, keys, device=self._device)
+            return Countersigned(checkpoint, raw)
         if kind == "keyset":
             return KeysetOffer(raw)
         raise FormatError("a message of no known kind")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance.post import LARGEST, KeysetOffer, LinkState, Post, SignedReceipt
+from appliance.post import LARGEST, Countersigned, KeysetOffer, LinkState, Post, SignedReceipt
 from tests.appliance.ward import DEVICE, Hospital
 from wire import ledger, messages, shapes
 from wire.messages import Receipt, Status
@@ -97,4 +97,4 @@ def test_P8_a_countersignature_by_another_key_is_dropped(mailbox: Path, hospital
     assert _collect(mailbox, hospital) == []
     raw = ledger.sign_checkpoint(words, hospital.receipts)
     (mailbox / "countersign.00000002.msg").write_bytes(raw)
-    assert _collect(mailbox, hospital) == [words]
+    assert _collect(mailbox, hospital) == [Countersigned(words, raw)]
