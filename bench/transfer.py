@@ -1,7 +1,5 @@
 """What our link and our transfer cost beside a bare paho publisher: the same bytes, one run.
 
-    python -m bench.transfer [--rounds N] [--size BYTES]
-
 All contenders send the same envelope through the same mosquitto over the same mutual TLS 1.3 to
 the same receiver, a bare paho subscriber in a process of its own, and stop the clock when its
 last word is there: "done" for the bare ones, the receipt in the mailbox for the uplink. They
@@ -31,6 +29,7 @@ from appliance.uplink.outbox import Outbox
 from base import doorbell
 from base.mqtt import Link, LinkSettings, Message
 from base.tls import TlsFiles, client_context
+from bench import report
 from cli import pki_x509
 from cli.broker import Broker, BrokerSettings
 from wire import cbor, messages, topics
@@ -286,31 +285,45 @@ def _rounds(rounds: int, size: int, folder: Path, port: int) -> dict[str, list[f
     return times
 
 
-def table(times: dict[str, list[float]]) -> str:
-    """Return the Markdown table: median, best, and the ratio of medians to the first row."""
+def told(options: argparse.Namespace, times: dict[str, list[float]]) -> str:
+    """Return the section of docs/bench.md."""
     base = statistics.median(next(iter(times.values())))
-    lines = ["| sent by | median ms | best ms | ratio |", "|---|---:|---:|---:|"]
+    rows = []
     for name, found in times.items():
         median = statistics.median(found)
-        lines.append(f"| {name} | {median:.1f} | {min(found):.1f} | {median / base:.2f} |")
-    return "\n".join(lines)
+        rows.append((name, f"{median:.1f}", f"{min(found):.1f}", f"{median / base:.2f}"))
+    head = (f"{options.size / 1e6:.1f} MB, sent by", "median ms", "best ms", "to bare paho")
+    return f"""## Transfer
+
+{report.machine()} {options.rounds} rounds.
+
+{CHUNK // 1024} KiB chunks, window {WINDOW}, QoS 1, mutual TLS 1.3 through mosquitto on loopback, to
+a bare paho subscriber in its own process. The clock stops at the receiver's answer. The uplink's way
+includes asking first (`init`, `ready`), CBOR around every chunk on both sides, and the receipt
+written to the mailbox.
+
+{report.table(head, rows)}
+"""
 
 
-def main() -> None:
-    """Measure and print."""
+def main() -> int:
+    """Measure, print the table, and keep it where asked."""
     parser = argparse.ArgumentParser(prog="python -m bench.transfer", description=__doc__)
-    parser.add_argument("--rounds", type=int, default=40)
-    parser.add_argument("--size", type=int, default=3_800_000)
+    parser.add_argument("--rounds", type=int, default=60, help="default: %(default)s")
+    parser.add_argument("--size", type=int, default=3_800_000, help="bytes, default: %(default)s")
+    parser.add_argument("--keep", action="store_true", help="write the table into docs/bench.md")
     parser.add_argument("--receive", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.receive:
         receive(Path(options.receive[0]), int(options.receive[1]))
-        return
+        return 0
     with tempfile.TemporaryDirectory(prefix="ws-", dir="/dev/shm") as folder:
-        times = measure(options.rounds, options.size, Path(folder))
-    print(f"{options.size} bytes, {CHUNK // 1024} KiB chunks, window {WINDOW}, TLS 1.3, loopback")
-    print(table(times))
+        text = told(options, measure(options.rounds, options.size, Path(folder)))
+    print(text)
+    if options.keep:
+        report.keep("transfer", text)
+    return 0
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

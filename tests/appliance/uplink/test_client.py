@@ -18,6 +18,7 @@ from base.memory import wipe_file
 from base.mqtt import Message
 from tests.appliance.uplink.hospital import Hospital
 from tests.brokers import GATEWAY, OTHER_GATEWAY, Loop, Site
+from tests.fake_broker import Proxy
 from wire import cbor, ledger, topics
 from wire.messages import Busy, Data, Init, LedgerBatch, Ready, Refused, Signed, decode
 
@@ -239,6 +240,36 @@ def test_an_uplink_that_died_takes_up_where_the_bitmap_says(ward: Ward) -> None:
     assert len(again) <= 31 - had + 8
 
 
+def test_a_line_that_swallows_everything_is_given_up_and_the_photo_resumes(
+    ward: Ward, free_port: Callable[[], int]
+) -> None:
+    port = free_port()
+    with Proxy(port, ward.site.broker.port) as proxy:
+        seen = 0
+
+        def swallow_at_ten(what: object) -> object | None:
+            nonlocal seen
+            if isinstance(what, Data):
+                seen += 1
+                proxy.black_hole = seen == 10 or proxy.black_hole
+            return ward.hospital.usual(what)
+
+        ward.hospital.answer = swallow_at_ten
+        ward.uplink.close()
+        ward.uplink = ward.new_uplink(port=port, keepalive_seconds=1)
+        envelope = photo_of(3_000_000)
+        photo = ward.release(envelope)
+        ward.until(lambda: proxy.black_hole, 10, "the tenth chunk")
+        ward.until(lambda: not ward.uplink.link.online, 10, "the silence to be noticed")
+        assert ward.link_state() == {"online": False, "sent": []}
+        proxy.black_hole = False
+        ward.until(lambda: ward.mail("receipt"), 20, "a receipt")
+        assert ward.hospital.photos[photo] == envelope
+        assert seen <= -(-3_000_000 // 98304) + 16
+        ward.uplink.close()
+    ward.uplink = ward.new_uplink()
+
+
 def test_chunks_shrink_to_what_the_broker_takes(
     short_dir: Path, free_port: Callable[[], int]
 ) -> None:
@@ -338,8 +369,22 @@ def test_an_old_copy_of_the_ledger_shows_its_head_to_the_hospital(ward: Ward) ->
 # -- what comes in --------------------------------------------------------------------------------
 
 
+def pointing_to(gateway: str) -> bytes:
+    """A ``ready`` that names no gateway but a way out of the topics."""
+    body = {"photo": bytes(32), "to": gateway, "have": b"", "credit": 8}
+    return cbor.encode(["ready", body])
+
+
 @pytest.mark.parametrize(
-    "payload", [b"", b"\xff" * 100, b"\x82\x64init\xa0", b"\x82\x63abc\xa0", bytes(60_000)]
+    "payload",
+    [
+        b"",
+        b"\xff" * 100,
+        b"\x82\x64init\xa0",
+        b"\x82\x63abc\xa0",
+        bytes(60_000),
+        *(pointing_to(name) for name in ("+", "#", "a/b", "..", "a\0b", "", "x" * 33)),
+    ],
 )
 def test_nonsense_from_the_broker_is_passed_over(ward: Ward, payload: bytes) -> None:
     link = ward.loop.links["hospital"]
