@@ -124,7 +124,7 @@ class Device:
         recipients: Any = None,
         alg: int = envelope.AES_256_GCM,
         damage: Any = None,
-        **header: Any,
+        header: dict[str, Any] | None = None,
     ) -> Photo:
         """Take a photo. ``header`` replaces header fields, ``content`` the whole plaintext.
 
@@ -153,7 +153,7 @@ class Device:
         out = memoryview(bytearray(envelope.room(len(content))))
         length = envelope.seal_into(
             out,
-            header=replace(usual, **header),
+            header=replace(usual, **(header or {})),
             plaintext=memoryview(bytearray(content)),
             key=os.urandom(32),
             recipients=recipients or self.keyset.keyset.recipients,
