@@ -44,8 +44,8 @@ class Keeper:
         self._again: dict[str, Callable[[], None]] = {}
         self._due: dict[str, float] = {}
         self._listeners: dict[Path, socket.socket] = {}
-        self._wake, woken = socket.socketpair()
-        self._selector.register(woken, EVENT_READ, lambda: woken.recv(64))
+        self._wake, self._woken = socket.socketpair()
+        self._selector.register(self._woken, EVENT_READ, lambda: self._woken.recv(64))
         self._closing = False
         self._thread = threading.Thread(target=self._keep, name="keeper", daemon=True)
         self._thread.start()
@@ -148,6 +148,9 @@ class Keeper:
         self._thread.join()
         for path in list(self._listeners):
             self._no_longer_answer(path)
+        self._selector.close()
+        self._wake.close()
+        self._woken.close()
 
     def _ring(self) -> None:
         self._wake.send(b"!")
