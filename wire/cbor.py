@@ -78,7 +78,7 @@ def _count(value: object, depth: int) -> int:
             if not -(1 << 64) <= value < 1 << 64:
                 raise FormatError("an integer beyond 64 bits has no place here")
             return 1
-        case list() | tuple():
+        case list() | tuple() if type(value) in (list, tuple):
             return 1 + sum(_count(item, depth - 1) for item in value)
         case dict():
             for key in value:
