@@ -23,8 +23,8 @@ from typing import Final
 
 DARK, BRIGHT, BLURRED = "dark", "bright", "blurred"
 
-_ROWS: Final = 54
-_COLUMNS: Final = 240
+_ROWS: Final = 40
+_COLUMNS: Final = 180
 
 _REFERENCE_WIDTH: Final = 4056
 _SHORT_STEP: Final = 8

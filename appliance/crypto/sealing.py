@@ -51,7 +51,8 @@ class Sealer:
 
     ``sealing``: the directory, on a tmpfs; ``recipients``: the hospital's keys; ``alg``: the
     content encryption (``wire.envelope``); ``bed``: as configured, for the private header;
-    ``usual_size``: bytes of an envelope that room is kept for ahead of time.
+    ``usual_size``: bytes of an envelope that room is kept for before the first photo; later
+    ones are expected to be little larger than the last.
 
     Raises NoRoom when not even the first one has room.
     """
@@ -72,9 +73,10 @@ class Sealer:
         self._jpeg_quality = jpeg_quality
         self._recipients = tuple(recipients)
         self._bed = bed
-        self._usual_size = usual_size
+        self._expected = usual_size
         self._alg = alg
         self._slot: Slot | None = Slot(sealing, usual_size)
+        self._spent: Slot | None = None
         self._encoder = turbojpeg.Encoder()
         worst = _FRONT + turbojpeg.bound(width, height)
         self._plain = Buffer(worst, lock=Lock.WANTED)
@@ -90,9 +92,10 @@ class Sealer:
 
     def make_room(self) -> None:
         """Get ready for the next photo, if there is room; ``seal`` asks again if there was not."""
+        self._clear_away()
         if self._slot is None:
             with suppress(NoRoom):
-                self._slot = Slot(self._sealing, self._usual_size)
+                self._slot = Slot(self._sealing, self._expected)
 
     def seal(
         self, frame: Frame, header: Header, on_verdict: Callable[[quality.Verdict], None]
@@ -106,15 +109,18 @@ class Sealer:
         used = self._plain.size
         wiping: Future[None] | None = None
         try:
-            with self._take_slot() as slot:
-                length, verdict = self._encode(frame, on_verdict)
-                used = _FRONT + length
-                wiping = self._helper.submit(frame.wipe)
-                encoded = time.perf_counter_ns()
-                size = self._encrypt(slot, header, verdict, length)
-                sealed = time.perf_counter_ns()
-                path = slot.commit(f"{header.seq}.cose", size)
-                stored = time.perf_counter_ns()
+            slot = self._take_slot()
+            length, verdict = self._encode(frame, on_verdict)
+            used = _FRONT + length
+            wiping = self._helper.submit(frame.wipe)
+            encoded = time.perf_counter_ns()
+            size = self._encrypt(slot, header, verdict, length)
+            sealed = time.perf_counter_ns()
+            path = slot.commit(f"{header.seq}.cose", size)
+            stored = time.perf_counter_ns()
+        except BaseException:
+            self._clear_away()
+            raise
         finally:
             self._key.wipe()
             self._plain.wipe(used)
@@ -128,11 +134,20 @@ class Sealer:
             "store": (stored - sealed) // 1000,
             "wipe": (time.perf_counter_ns() - stored) // 1000,
         }
+        self._expected = size + size // 4
         return SealedPhoto(path.name, size, stages)
 
     def _take_slot(self) -> Slot:
-        slot, self._slot = self._slot, None
-        return slot or Slot(self._sealing, self._usual_size)
+        self._clear_away()
+        self._spent = self._slot or Slot(self._sealing, self._expected)
+        self._slot = None
+        return self._spent
+
+    def _clear_away(self) -> None:
+        """Let go of the last photo's mapping, which would take a millisecond of its time."""
+        if self._spent is not None:
+            self._spent.close()
+            self._spent = None
 
     def _encode(
         self, frame: Frame, on_verdict: Callable[[quality.Verdict], None]
@@ -184,6 +199,7 @@ class Sealer:
         self._encoder.close()
         self._plain.close()
         self._key.close()
+        self._clear_away()
         if self._slot is not None:
             self._slot.close()
             self._slot = None

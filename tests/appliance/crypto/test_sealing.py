@@ -1,6 +1,7 @@
 import io
 import os
 import resource
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -159,15 +160,18 @@ def test_a_photo_larger_than_usual_still_fits(tmp_path: Path) -> None:
 
 
 def test_room_is_there_before_a_photo_and_given_back_without_one(tmp_path: Path) -> None:
-    with make(tmp_path) as sealer:
-        (part,) = tmp_path.iterdir()
-        assert part.suffix == ".part"
-        assert part.stat().st_blocks * 512 >= MIB
-        sealer.seal(Eye().frame, header(), lambda _: None)
-        assert [p.name for p in tmp_path.iterdir()] == ["7.cose"]
+    with make(tmp_path, usual_size=16 * MIB) as sealer:
+        assert sealer._slot is not None
+        first = os.fstat(sealer._slot._file)
+        assert first.st_blocks * 512 >= 16 * MIB
+        assert first.st_nlink == 0
+        sealed = sealer.seal(Eye().frame, header(), lambda _: None)
+        assert (tmp_path / sealed.name).stat().st_ino == first.st_ino
         sealer.make_room()
-        sealer.make_room()
-        assert len(list(tmp_path.iterdir())) == 2
+        descriptor = sealer._slot._file
+        assert sealed.size < os.fstat(descriptor).st_blocks * 512 < 2 * sealed.size
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(descriptor)
     assert [p.name for p in tmp_path.iterdir()] == ["7.cose"]
 
 
@@ -200,16 +204,42 @@ slot.close()
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_slot_is_committed_whole_or_not_at_all(tmp_path: Path) -> None:
-    with Slot(tmp_path, 10_000) as slot:
+@pytest.mark.parametrize("nameless", [True, False])
+def test_a_slot_is_committed_whole_or_not_at_all(tmp_path: Path, nameless: bool) -> None:
+    with Slot(tmp_path, 10_000, nameless=nameless) as slot:
         with slot.view(10_000) as out:
             out[:5] = b"whole"
+        assert [p.suffix for p in tmp_path.iterdir()] == ([] if nameless else [".part"])
         assert slot.commit("photo.cose", 5) == tmp_path / "photo.cose"
     assert (tmp_path / "photo.cose").read_bytes() == b"whole"
-    with Slot(tmp_path, 10_000) as slot, slot.view(10_000) as out:
+    with Slot(tmp_path, 10_000, nameless=nameless) as slot, slot.view(10_000) as out:
         out[:5] = b"never"
         out.release()
     assert [p.name for p in tmp_path.iterdir()] == ["photo.cose"]
+
+
+@pytest.mark.parametrize("nameless", [True, False])
+def test_a_photo_never_replaces_another(tmp_path: Path, nameless: bool) -> None:
+    (tmp_path / "1.cose").write_bytes(b"first")
+    with (
+        Slot(tmp_path, 10, nameless=nameless) as slot,
+        pytest.raises(NoRoom, match="could not be put into place: File exists"),
+    ):
+        slot.commit("1.cose", 5)
+    assert [p.read_bytes() for p in tmp_path.iterdir()] == [b"first"]
+
+
+def test_a_darkroom_that_is_killed_leaves_nothing_in_the_spool(tmp_path: Path) -> None:
+    program = f"""
+import os, signal
+from pathlib import Path
+from appliance.crypto.slot import Slot
+slot = Slot(Path({str(tmp_path)!r}), 1 << 20)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+    done = subprocess.run([sys.executable, "-c", program], check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_private_header_always_fits_in_front() -> None:
