@@ -5,6 +5,7 @@ This is the one place that knows which parts there are; the parts do not know ea
 
 import argparse
 import logging
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Final
 
 from appliance import config as configuration
 from appliance.config import ApplianceConfig
+from appliance.credentials import handed_over
 from base.errors import WardsealError
 
 ROLES: Final = ("panel", "darkroom", "uplink")
@@ -21,7 +23,7 @@ VERSION: Final = "0.1.0"
 
 def run(role: str, config_file: Path) -> int:
     """Run one role until it is told to stop; return its exit code. Raises WardsealError."""
-    config = configuration.load(config_file)
+    config = handed_over(configuration.load(config_file), os.environ)
     logging.basicConfig(
         level=logging.INFO, format=f"{role} %(levelname)s %(message)s", stream=sys.stderr
     )
