@@ -27,6 +27,7 @@ log = logging.getLogger(__name__)
 LARGEST: Final = 64 * 1024
 _AT_ONCE: Final = 256
 _NOT_A_FILE: Final = (errno.ELOOP, errno.ENXIO)
+_NOT_FOR_US: Final = (errno.EACCES, errno.EPERM)
 
 
 @dataclass(frozen=True)
@@ -120,6 +121,8 @@ def _read(path: Path) -> bytes:
     except OSError as e:
         if e.errno in _NOT_A_FILE:
             raise FormatError("not a plain file") from None
+        if e.errno in _NOT_FOR_US:
+            raise FormatError("a file that the uplink lets nobody read") from None
         raise
     try:
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):

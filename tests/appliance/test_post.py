@@ -1,6 +1,8 @@
 """P7, P8: the mailbox is filled by somebody who may be anybody; only signatures count."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -98,3 +100,32 @@ def test_P8_a_countersignature_by_another_key_is_dropped(mailbox: Path, hospital
     raw = ledger.sign_checkpoint(words, hospital.receipts)
     (mailbox / "countersign.00000002.msg").write_bytes(raw)
     assert _collect(mailbox, hospital) == [Countersigned(words, raw)]
+
+
+@contextmanager
+def _as_somebody_without_rights() -> Iterator[None]:
+    """Root reads everything, so a test that root runs becomes nobody for a while."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+def test_P7_files_that_the_uplink_lets_nobody_read_are_dropped_and_stop_nothing(
+    short_dir: Path, hospital: Hospital
+) -> None:
+    short_dir.chmod(0o777)
+    for name in ("link", "receipt.00000001.msg"):
+        (short_dir / name).touch(mode=0o000)
+    raw = hospital.receipt(PHOTO)
+    (short_dir / "receipt.00000002.msg").write_bytes(raw)
+    (short_dir / "receipt.00000002.msg").chmod(0o644)
+    with _as_somebody_without_rights():
+        assert Post(short_dir, DEVICE).link() == LinkState(False, ())
+        (found,) = _collect(short_dir, hospital)
+    assert isinstance(found, SignedReceipt) and found.raw == raw
+    assert [path.name for path in short_dir.iterdir()] == ["link"]
