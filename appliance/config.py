@@ -64,7 +64,8 @@ class PathSettings:
 
     @property
     def uplink_bell(self) -> Path:
-        return self.run / "uplink.bell"
+        """In the uplink's own room: it may make nothing elsewhere in ``run``."""
+        return self.mailbox / "uplink.bell"
 
     @property
     def world_socket(self) -> Path:
