@@ -90,6 +90,7 @@ class Scanner:
             seen = False
             for place, data in _memory(pid):
                 seen = seen or witness in data
+                findings.bytes_read += len(data)
                 self._look(data, f"process {pid}, {place}", findings)
             for path in _nameless_files(pid):
                 self._file(path, findings)
@@ -109,19 +110,18 @@ class Scanner:
 
     def data(self, data: bytes) -> Findings:
         """Look through bytes, which must begin on a 16-byte boundary of whatever they are from."""
-        findings = Findings()
+        findings = Findings(bytes_read=len(data))
         self._look(data, "the data", findings)
         return findings
 
     def _file(self, path: Path, findings: Findings) -> None:
         # Files have no alignment that a copy would keep, so 16 starts are looked at.
         data = path.read_bytes()
+        findings.bytes_read += len(data)
         for shift in range(BLOCK if self._large else 1):
             self._look(data[shift:], f"{path} + {shift}", findings, small=shift == 0)
-        findings.bytes_read -= len(data) * (BLOCK - 1) if self._large else 0
 
     def _look(self, data: bytes, place: str, findings: Findings, *, small: bool = True) -> None:
-        findings.bytes_read += len(data)
         if small:
             for name, needles in self._small.items():
                 count = sum(needle in data for needle in needles)

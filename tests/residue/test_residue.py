@@ -87,6 +87,17 @@ def test_P3_nothing_of_a_photo_is_left_in_a_living_darkroom_once_it_is_sealed(
         assert life.end() == 0
 
 
+def test_P3_nothing_is_left_of_a_photograph_with_sensor_noise_either(bedside: Bedside) -> None:
+    # The simulated camera's other way to a frame, through Pillow and numpy.
+    bedside.world.point_at(SCENE)
+    with bedside.start() as life:
+        consent = bedside.open(life)
+        (taken,) = photos(bedside, life, consent, 1)
+        (findings,) = scan(life, [scanner_of(bedside, taken)])
+        assert not findings.windows, findings
+        life.end()
+
+
 def test_P3_nothing_of_a_photo_is_in_any_file_but_sealed_once_the_darkroom_has_ended(
     bedside: Bedside, raw_scanner: Scanner
 ) -> None:
