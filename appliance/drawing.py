@@ -44,11 +44,15 @@ def _font() -> tuple[ImageFont.FreeTypeFont, int]:
 
 @dataclass(frozen=True, slots=True)
 class Lettering:
-    """A word in one bit. ``above``: rows of accents over the capitals; ``natural``: its width
-    before it was squashed, in pixels."""
+    """A word in one bit.
+
+    ``above``: rows of accents over the capitals, ``below``: rows under the line; ``natural``:
+    its width in pixels before it was squashed.
+    """
 
     image: Image.Image
     above: int
+    below: int
     natural: int
 
     def write(self, onto: Image.Image, x: int, y: int) -> None:
@@ -58,21 +62,30 @@ class Lettering:
 
 @lru_cache(maxsize=128)
 def lettering(text: str, height: int, widest: int) -> Lettering:
-    """Return ``text`` with capitals ``height`` pixels high, at most ``widest`` pixels wide."""
+    """Return ``text`` with capitals ``height`` pixels high, at most ``widest`` pixels wide.
+
+    Accents are pressed flatter than the font has them: two lines with accents must fit.
+    """
     font, capital = _font()
-    left, top, right, bottom = font.getbbox(text, anchor="ls")
+    left, top, right, bottom = (round(edge) for edge in font.getbbox(text, anchor="ls"))
+    grey = Image.new("L", (right - left, bottom - top))
+    ImageDraw.Draw(grey).text((-left, -top), text, font=font, fill=255, anchor="ls")
     scale = height / capital
-    above = max(0, round((-top - capital) * scale))
-    below = max(0, round(bottom * scale))
+    heads = max(0, -top - capital)
+    above = min(round(heads * scale), max(2, height // 5))
+    below = round(max(0, bottom) * scale)
     natural = max(1, round((right - left) * scale))
-    size = (round(right - left), round((above + height + below) / scale))
-    grey = Image.new("L", size)
-    ImageDraw.Draw(grey).text(
-        (-left, round((above + height) / scale)), text, font=font, fill=255, anchor="ls"
-    )
-    small = grey.resize((min(widest, natural), above + height + below), Image.Resampling.BOX)
-    cut = small.point([255 * (level > _HALF_GREY) for level in range(256)])
-    return Lettering(cut.convert("1", dither=Image.Dither.NONE), above, natural)
+    width = min(widest, natural)
+    word = Image.new("L", (width, above + height + below))
+    parts = ((0, heads, 0, above), (heads, bottom - top, above, word.height))
+    for upper, lower, y, end in parts:
+        if lower > upper and end > y:
+            part = grey.resize(
+                (width, end - y), Image.Resampling.BOX, (0, upper, grey.width, lower)
+            )
+            word.paste(part, (0, y))
+    cut = word.point([255 * (level > _HALF_GREY) for level in range(256)])
+    return Lettering(cut.convert("1", dither=Image.Dither.NONE), above, below, natural)
 
 
 def draw(screen: Screen, finder: Image.Image | None = None) -> Image.Image:
@@ -106,16 +119,15 @@ def _stack(image: Image.Image, words: tuple[str, ...], space: int) -> None:
     """Write the big lines as high as ``space`` and their width allow, evenly spread."""
     for height in range(_TALLEST, BIG - 1, -1):
         found = [lettering(word, height, WIDEST) for word in words]
-        free = space - sum(picture.above + height for picture in found)
+        free = space - sum(picture.image.height for picture in found)
         natural = max(picture.natural for picture in found)
-        if (free >= 3 * (len(words) + 1) and natural <= WIDEST * _MOST_SQUASHED) or height == BIG:
+        if free >= 3 * (len(words) + 1) and natural <= WIDEST * _MOST_SQUASHED:
             break
     gap = max(0, free) // (len(words) + 1)
-    y = gap
+    y = max(gap, min(free, 1))
     for picture in found:
-        y += picture.above
-        picture.write(image, (WIDEST - picture.image.width) // 2, y)
-        y += height + max(gap, 1)
+        picture.write(image, (WIDEST - picture.image.width) // 2, y + picture.above)
+        y += picture.image.height + gap
 
 
 def _rows(words: tuple[str, ...], most: int) -> list[tuple[str, ...]]:

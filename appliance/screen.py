@@ -183,14 +183,17 @@ class _Speaker:
         state, window = self._state, self._state.open_window
         ready = state.darkroom is Darkroom.READY
         level = Phrase.TEACHING if window.level is Level.TEACHING else Phrase.CARE_ONLY
-        small = [self._line(Phrase.READY if ready else Phrase.WAIT)]
+        small = [self._line(Phrase.READY)] if ready else []
         screen = self._big(level)
-        if state.notice is not None and self._now < state.notice.until:
-            screen = self._notice()
-            small += self._reasons()
         small += [self._line(_BAD[alert.bad]) for alert in state.alerts if alert.bad is Bad.LOST]
-        if not state.online:
-            small.append(self._line(Phrase.OFFLINE))
+        if state.notice is not None and self._now < state.notice.until:
+            screen = replace(self._notice(), lines=())
+            small += [*self._details(), self._line(level)]
+        elif not ready:
+            small.append(self._line(Phrase.WAIT))
+        offline = self._line(Phrase.OFFLINE)
+        if not state.online and offline not in small:
+            small.append(offline)
         if window.basis in _BASES:
             small.append(lines(_BASES[window.basis], self._language)[-1])
         if window.taken:
@@ -243,26 +246,27 @@ class _Speaker:
         notice = self._state.notice
         if notice is None:
             return Screen()
-        screen = Screen(lines(_SAYINGS[notice.say], self._language, n=notice.count))
+        said = lines(_SAYINGS[notice.say], self._language, n=notice.count)
+        return Screen(said, tuple(self._details()))
+
+    def _details(self) -> list[str]:
+        """What a notice says in small letters."""
+        notice = self._state.notice
+        if notice is None:
+            return []
         match notice.say:
             case Say.FINISHED:
                 keep = [w for w in self._outcome().lines if w == self._line(Phrase.KEEP_OPEN)]
-                return replace(screen, lines=(self._count(notice.count), *keep))
+                return [self._count(notice.count), *keep]
             case Say.BUSY:
-                sending = Phrase.SENDING if self._state.online else Phrase.OFFLINE
-                return replace(screen, lines=(self._line(sending),))
+                return [self._line(Phrase.SENDING if self._state.online else Phrase.OFFLINE)]
             case Say.NOTHING:
-                return replace(screen, lines=(self._line(Phrase.TO_UNDO),))
+                return [self._line(Phrase.TO_UNDO)]
             case Say.POOR:
-                return replace(screen, lines=tuple(self._reasons()))
-        return screen
-
-    def _reasons(self) -> list[str]:
-        notice, photos = self._state.notice, self._state.photos
-        if notice is None or notice.say is not Say.POOR or not photos:
-            return []
-        poor = next((p.poor for p in reversed(photos) if p.nth == notice.count), ())
-        return [self._line(_POOR[why]) for why in poor[:1] if why in _POOR]
+                latest = reversed(self._state.photos)
+                poor = next((photo.poor for photo in latest if photo.nth == notice.count), ())
+                return [self._line(_POOR[why]) for why in poor[:1] if why in _POOR]
+        return []
 
     def _alerts(self) -> Screen:
         ordered = sorted(self._state.alerts, key=lambda alert: list(Bad).index(alert.bad))

@@ -15,8 +15,10 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from appliance import photos, session, signals
 from appliance.hands import SECOND
 from appliance.photos import Stage
+from appliance.screen import view
 from appliance.signals import Line
 from appliance.state import LIMIT, Darkroom, Mode
+from appliance.wording import LANGUAGES, LONGEST
 from tests.appliance.rehearsal import Rehearsal
 
 SECONDS = st.sampled_from([0.001, 0.02, 0.1, 0.3, 0.9, 1.0, 1.9, 2.0, 2.1, 3.0, 5.0, 9.9, 31, 61])
@@ -173,6 +175,10 @@ class Walk(RuleBasedStateMachine):
         assert photos.in_darkroom(state.photos) <= photos.MOST_IN_DARKROOM
         assert len(state.alerts) <= 3
         assert len(state.stuck) <= 2
+        screen = view(state, self.ward.now, LANGUAGES[state.next_n % len(LANGUAGES)])
+        assert len(screen.words) <= 4
+        assert all(0 < len(word) <= LONGEST for word in screen.words)
+        assert len(screen.big) <= (1 if screen.finder else 2)
         due = session.next_deadline(state)
         assert due is not None
         assert due > state.now
