@@ -61,9 +61,11 @@ class Withdrawals:
                 return None
             if row is not None and self._elsewhere(row):
                 return None
+            placed = select(Filing.sink, Filing.reference).where(Filing.photo == photo)
+            places = dict(session.execute(placed).tuples().all())
         if row is not None:
             for sink in self._sinks:
-                sink.undo(photo, self._clock())
+                sink.undo(photo, places.get(sink.name), self._clock())
         with self._store.begin() as session:
             row = session.get(Photo, photo, with_for_update=True)
             receipt = self._sign(session, device, photo, row)

@@ -43,6 +43,10 @@ class Sink(Protocol):
         """Raise FilingError unless the record system has exactly this photo at ``reference``."""
         ...
 
-    def undo(self, photo: str, at_ms: int) -> None:
-        """Mark the photo ``objection recorded``; do nothing if it was never filed here."""
+    def undo(self, photo: str, reference: str | None, at_ms: int) -> None:
+        """Mark the photo ``objection recorded``. Raises FilingError if that cannot be done now.
+
+        ``reference`` is where it was filed. None: as far as is known it was not, but a crash may
+        have come between filing and the knowledge of it; if it is not there, nothing is done.
+        """
         ...

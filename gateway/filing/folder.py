@@ -95,17 +95,26 @@ class Folder:
         if not same or page.get("photo") != record.photo:
             raise FilingError(f"the folder {self._root} gives back something else")
 
-    def undo(self, photo: str, at_ms: int) -> None:
+    def undo(self, photo: str, reference: str | None, at_ms: int) -> None:
         """Write the objection into the JSON; the care copy stays until governance decides."""
         try:
-            for path in self._root.glob(f"*/{photo}.json"):
-                page = json.loads(path.read_bytes())
-                if page["status"] != OBJECTION:
-                    page["status"] = OBJECTION
-                    page["objection"] = _iso(at_ms)
-                    write_atomic(path, _json(page), mode=0o640)
+            if reference is not None:
+                paths = [(self._root / reference).with_suffix(".json")]
+            else:
+                paths = [day / f"{photo}.json" for day in self._root.iterdir()]
+                paths = [path for path in paths if path.exists()]
+            for path in paths:
+                _object(path, at_ms)
         except (OSError, ValueError, KeyError) as e:
             raise FilingError(f"the folder {self._root} cannot note the objection: {e}") from e
+
+
+def _object(path: Path, at_ms: int) -> None:
+    page = json.loads(path.read_bytes())
+    if page["status"] != OBJECTION:
+        page["status"] = OBJECTION
+        page["objection"] = _iso(at_ms)
+        write_atomic(path, _json(page), mode=0o640)
 
 
 def _page(record: Record) -> dict[str, object]:

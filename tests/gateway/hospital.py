@@ -154,8 +154,9 @@ class Hospital:
             self.hear(device.name, f"up/{answer.to}", messages.Fin(photo.id))
 
         def look() -> Any:
-            new = (m for _, m in self.sent[before:] if isinstance(m, messages.Signed))
-            return next((m for m in new if m.photo == photo.id), None)
+            new = (m for to, m in self.sent[before:] if to == topics.down(device.name, "up"))
+            mine = (m for m in new if isinstance(m, messages.Signed))
+            return next((m for m in mine if m.photo == photo.id), None)
 
         return self.read(self.until(look, 10, f"a receipt; the answer to init was {answer}"))
 
