@@ -83,6 +83,16 @@ def ignore(state: State) -> Step:
     return state, ()
 
 
+def back(state: State) -> Step:
+    """Back to where it was."""
+    return state, ()
+
+
+def closed_already(state: State) -> Step:
+    """The darkroom has taken the window with it."""
+    return state, ()
+
+
 def open_window(state: State) -> Step:
     """Log CONSENT, lamp on, camera on."""
     return window.open_window(state)

@@ -54,7 +54,7 @@ _OVER: Final = (
     Row(Cue.QUIET, a.ask_anew("quiet"), _IDLE, shows="NEW? ASK"),
     Row(Cue.LIMIT, a.ask_anew("limit"), _IDLE, shows="NEW? ASK"),
     Row(Cue.OTHER_BAND, a.ask_anew("other-band"), _IDLE, shows="NEW? ASK"),
-    Row(Cue.CAMERA, a.ignore, _IDLE, shows="CAMERA FAULT"),
+    Row(Cue.CAMERA, a.closed_already, _IDLE, shows="CAMERA FAULT"),
     Row(Cue.LEDGER, a.shut("ledger-fault", hurry=True), _IDLE, shows="LEDGER FAULT"),
     Row(Cue.STUCK, a.shut("button-stuck"), _IDLE, shows="STUCK"),
 )
@@ -83,18 +83,18 @@ TABLE: Final[dict[Mode, tuple[Row, ...]]] = {
     ),
     Mode.IDLE_MENU: (
         Row(_CONSENT, a.next_item, _IDLE_MENU),
-        Row(_CAPTURE, a.ignore, _IDLE, when=a.on(Item.BACK)),
+        Row(_CAPTURE, a.back, _IDLE, when=a.on(Item.BACK)),
         Row(_CAPTURE, a.cannot_log, _IDLE, when=a.on(Item.UNDO_WINDOW, when=a.ledger_broken)),
         Row(_CAPTURE, a.undo_closed, _IDLE, when=a.on(Item.UNDO_WINDOW), shows="UNDONE"),
         Row(_CAPTURE, a.refuse, _IDLE, when=a.on(*BASES, when=a.consent_refused)),
         Row(_CAPTURE, a.open_on_basis, _OPEN, when=a.on(*BASES), shows="CARE ONLY"),
         Row(_BOTH, a.clean, _CLEANING, shows="CLEANING"),
         Row(Cue.MENU_OVER, a.leave_late, _IDLE),
-        Row(Cue.STUCK, a.ignore, _IDLE, shows="STUCK"),
+        Row(Cue.STUCK, a.back, _IDLE, shows="STUCK"),
     ),
     Mode.WINDOW_MENU: (
         Row(_CONSENT, a.next_item, _WINDOW_MENU),
-        Row(_CAPTURE, a.ignore, _OPEN, when=a.on(Item.BACK)),
+        Row(_CAPTURE, a.back, _OPEN, when=a.on(Item.BACK)),
         Row(
             _CAPTURE,
             a.nothing_there,

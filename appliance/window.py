@@ -82,7 +82,7 @@ def take(state: State) -> Step:
 
 
 def wait(state: State) -> Step:
-    """CAPTURE came before the camera was ready: the photo is taken as soon as it is."""
+    """The photo is taken as soon as the camera is ready."""
     return say(replace(state, window=replace(state.open_window, waiting=True)), Say.WAIT), ()
 
 
@@ -117,7 +117,7 @@ def close(state: State, why: str, *, ask: bool = False, hurry: bool = False) -> 
 
 
 def finish(state: State) -> Step:
-    """The nurse has finished."""
+    """Close the window; what was taken is sealed first."""
     taken = state.open_window.taken
     after, effects = close(state, "finished")
     return say(after, Say.FINISHED, taken), effects
