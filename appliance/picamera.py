@@ -10,13 +10,13 @@ Proven on Picamera2's programming interface as of 0.3.36; on a Pi by the image's
 """
 
 import errno
-import importlib
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from appliance.camera import YUV420, CameraError, Frame, Layout
+from appliance.camera import CameraError
+from appliance.frame import YUV420, Frame, Layout
 from appliance.orders import FaultCode
 from base.memory import wipe
 
@@ -47,7 +47,9 @@ _NO_MEMORY: Final = (
 
 def picamera2_module() -> Any:
     """Import Picamera2; nothing is opened by that."""
-    return importlib.import_module("picamera2")
+    import picamera2
+
+    return picamera2
 
 
 class Picamera2Camera:

@@ -10,7 +10,7 @@ is cut off. Never mirrored.
 from operator import itemgetter
 from typing import Final
 
-from appliance.camera import Frame
+from appliance.frame import Frame
 from appliance.orders import PICTURE_HEIGHT, PICTURE_WIDTH, VIEW_BYTES, VIEW_WIDTH
 
 _BAYER: Final = ((0, 8, 2, 10), (12, 4, 14, 6), (3, 11, 1, 9), (15, 7, 13, 5))

@@ -25,8 +25,8 @@ from typing import Final
 
 from PIL import Image
 
-from appliance.camera import Frame, Layout
 from appliance.crypto.sealing import Sealer
+from appliance.frame import Frame, Layout
 from appliance.simulator import scene, world
 from base import turbojpeg
 from base.durable import fsync_dir

@@ -23,8 +23,8 @@ ROOT: Final = Path(__file__).parent.parent
 sys.path.insert(0, str(ROOT))
 
 from appliance import session, signals  # noqa: E402
-from appliance.camera import Frame, Layout  # noqa: E402
 from appliance.drawing import HEIGHT, SMALL, WIDTH, draw, lettering  # noqa: E402
+from appliance.frame import Frame, Layout  # noqa: E402
 from appliance.hands import SECOND  # noqa: E402
 from appliance.orders import VIEW_BYTES  # noqa: E402
 from appliance.photos import Stage  # noqa: E402

@@ -21,8 +21,8 @@ from types import TracebackType
 from typing import Final, Self
 
 from appliance import quality
-from appliance.camera import Frame
 from appliance.crypto.slot import NoRoom, Slot
+from appliance.frame import Frame
 from base import turbojpeg
 from base.memory import Buffer, Lock, fill_random
 from wire import envelope

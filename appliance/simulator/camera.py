@@ -11,7 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
-from appliance.camera import CameraError, Frame, Layout
+from appliance.camera import CameraError
+from appliance.frame import Frame, Layout
 from appliance.orders import FaultCode
 from appliance.simulator import refuse_production, scene, world
 from base.errors import ConfigError

@@ -12,7 +12,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, Protocol
 
-from appliance.camera import Layout
+from appliance.frame import Layout
 from base.errors import WardsealError
 from base.memory import Buffer
 

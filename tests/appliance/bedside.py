@@ -145,7 +145,7 @@ class Bedside:
         with theirs:
             process = subprocess.Popen(
                 [sys.executable, *program, str(self.config)],
-                stdin=theirs,
+                stdin=theirs.fileno(),
                 env={**plain, **environment},
             )
         return Life(process, Line(ours))
@@ -188,12 +188,12 @@ class Bedside:
         )
         return sign_entry(replace(entry, **changes), self.device)  # type: ignore[arg-type]
 
-    def consent(self, level: Level = Level.CARE, **changes: object) -> SignedEntry:
+    def consent(self, level: Level = Level.CARE, /, **changes: object) -> SignedEntry:
         """A fresh CONSENT entry."""
         body = events.Consent(level, Basis.AGREED, WORDING)
         return self.entry(EntryType.CONSENT, body, **changes)
 
-    def intent(self, consent: SignedEntry, **changes: object) -> SignedEntry:
+    def intent(self, consent: SignedEntry, /, **changes: object) -> SignedEntry:
         """A fresh INTENT entry under ``consent``."""
         body = events.Intent(consent.digest, Level.CARE, Basis.AGREED)
         return self.entry(EntryType.INTENT, body, **changes)

@@ -4,6 +4,7 @@ import dataclasses
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -130,9 +131,8 @@ def test_P1_each_intent_gives_one_frame(
         assert door.keeper.photo(intent.raw, header).seq == intent.entry.seq
     for intent in (second, first):
         header = bedside.header(admitted, intent)
-        assert door.refusal(lambda h=header, i=intent: door.keeper.photo(i.raw, h)) == (
-            "the intent is not a new entry of this consent's ledger"
-        )
+        again = partial(door.keeper.photo, intent.raw, header)
+        assert door.refusal(again) == ("the intent is not a new entry of this consent's ledger")
 
 
 @pytest.mark.parametrize(

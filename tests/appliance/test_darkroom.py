@@ -314,7 +314,7 @@ def test_standard_input_must_be_the_panel(bedside: Bedside, kind: str) -> None:
     with ours, theirs:
         done = subprocess.run(
             [sys.executable, "-m", "appliance", "--role", "darkroom", "--config", bedside.config],
-            stdin=subprocess.DEVNULL if kind == "nothing" else theirs,
+            stdin=subprocess.DEVNULL if kind == "nothing" else theirs.fileno(),
             env={**os.environ, **ALLOCATOR_ENV},
             capture_output=True,
             text=True,

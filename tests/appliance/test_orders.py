@@ -80,7 +80,7 @@ def test_a_wrong_order_is_named(value: list[object], words: str) -> None:
 
 def test_messages_cross_the_line_whole_and_in_order(ends: tuple[Line, Line]) -> None:
     panel, darkroom = ends
-    sent = [Open(b"c" * 4000, b"k" * 9000), Capture(b"i", {"device": "d"})]
+    sent: list[Message] = [Open(b"c" * 4000, b"k" * 9000), Capture(b"i", {"device": "d"})]
     for order in sent:
         panel.send(order)
     assert [darkroom.receive(), darkroom.receive()] == sent

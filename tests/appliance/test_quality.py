@@ -23,7 +23,7 @@ def verdict(levels: Levels, noise: float = 3) -> Verdict:
     seen = np.clip(np.rint(levels + random.normal(0, noise, levels.shape)), 0, 255)
     plane = np.full((HEIGHT, STRIDE), 255, dtype=np.uint8)
     plane[:, :WIDTH] = seen
-    return judge(memoryview(plane.reshape(-1)), width=WIDTH, height=HEIGHT, stride=STRIDE)
+    return judge(plane.reshape(-1).data, width=WIDTH, height=HEIGHT, stride=STRIDE)
 
 
 @pytest.mark.parametrize("name", ["retina.jpg", "coffee.png"])

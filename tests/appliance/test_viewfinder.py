@@ -1,7 +1,7 @@
 import pytest
 
 from appliance import viewfinder
-from appliance.camera import Frame, Layout
+from appliance.frame import Frame, Layout
 from appliance.orders import PICTURE_HEIGHT, PICTURE_WIDTH, VIEW_BYTES
 
 LAYOUT = Layout.padded(320, 240)

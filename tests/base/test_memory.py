@@ -1,3 +1,4 @@
+import ctypes
 import fcntl
 import mmap
 import os
@@ -7,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from base import memory
 from base.memory import (
     ALLOCATOR_ENV,
     AllocatorError,
@@ -89,13 +89,13 @@ def test_every_live_buffer_can_be_wiped_at_once() -> None:
 def test_a_buffer_stays_out_of_core_dumps() -> None:
     with Buffer(mmap.PAGESIZE) as buffer:
         buffer.view[0] = 1
-        address = memory.ctypes.addressof(memory.ctypes.c_char.from_buffer(buffer.view))
+        address = ctypes.addressof(ctypes.c_char.from_buffer(buffer.view))
         assert "dd" in _flags_of(address)
 
 
 def test_a_key_s_buffer_is_locked_into_ram() -> None:
     with Buffer(32, lock=Lock.REQUIRED) as buffer:
-        address = memory.ctypes.addressof(memory.ctypes.c_char.from_buffer(buffer.view))
+        address = ctypes.addressof(ctypes.c_char.from_buffer(buffer.view))
         assert buffer.locked
         assert "lo" in _flags_of(address)
 

@@ -14,9 +14,10 @@ from pathlib import Path
 
 from PIL import Image
 
-from appliance.camera import Camera, Frame
+from appliance.camera import Camera
 from appliance.config import load
 from appliance.darkroom import camera_of
+from appliance.frame import Frame
 from appliance.orders import Capture, Idle, Line, Open, Ready, Sealed, Verdict
 from wire import envelope, keyset, signing
 from wire.envelope import Header, Private

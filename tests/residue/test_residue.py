@@ -58,7 +58,7 @@ def scanner_of(bedside: Bedside, sealed: Sealed) -> Scanner:
     """A scanner for one photo's JPEG and all of its keys."""
     found = envelope.parse((bedside.sealing / sealed.name).read_bytes())
     secrets, plaintext = of_envelope(found, [bedside.gateway, bedside.recovery])
-    jpeg = entropy_coded(plaintext[plaintext.index(b"\xff\xd8\xff") :])
+    jpeg = entropy_coded(bytes(plaintext[plaintext.index(b"\xff\xd8\xff") :]))
     scanner = Scanner({"JPEG": jpeg, **secrets})
     assert scanner.share("JPEG") > 0.95
     return scanner

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from appliance.camera import Frame, Layout
 from appliance.crypto import sealing
 from appliance.crypto.sealing import Sealer
 from appliance.crypto.slot import NoRoom, Slot
+from appliance.frame import Frame, Layout
 from appliance.quality import Verdict
 from base.memory import Buffer
 from base.turbojpeg import EncodeError
@@ -186,6 +186,7 @@ def test_P10_a_full_spool_is_an_error_and_no_signal(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from appliance.crypto.slot import NoRoom, Slot
+from appliance.frame import Frame, Layout
 slot = Slot(Path({str(tmp_path)!r}), 4096)
 try:
     slot.view(3 << 20)
