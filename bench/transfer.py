@@ -297,9 +297,9 @@ def told(options: argparse.Namespace, times: dict[str, list[float]]) -> str:
 
 {report.machine()} {options.rounds} rounds.
 
-{CHUNK // 1024} KiB chunks, window {WINDOW}, QoS 1, mutual TLS 1.3 through mosquitto on loopback, to
-a bare paho subscriber in its own process. The clock stops at the receiver's answer. The uplink's way
-includes asking first (`init`, `ready`), CBOR around every chunk on both sides, and the receipt
+{CHUNK // 1024} KiB chunks, window {WINDOW}, QoS 1, mutual TLS 1.3 through mosquitto on loopback,
+to a bare paho subscriber in its own process. The clock stops at the receiver's answer. The uplink's
+way includes asking first (`init`, `ready`), CBOR around every chunk on both sides, and the receipt
 written to the mailbox.
 
 {report.table(head, rows)}

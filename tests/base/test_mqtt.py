@@ -593,6 +593,7 @@ def test_a_broker_that_hangs_up_on_large_packets_gets_smaller_ones(
         sizes = []
         while not [event for event in loop.events[A] if isinstance(event, Taken)]:
             sizes.append(link.largest_payload(topic))
+            assert len(sizes) < 8, "a reconnect loop"
             link.publish(topic, bytes(sizes[-1]), tag=1)
             loop.events[A].clear()
             loop.until(

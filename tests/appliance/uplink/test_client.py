@@ -5,6 +5,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -104,9 +105,10 @@ class Ward:
         return cbor.decode((self.mailbox / "link").read_bytes(), limit=65536, what="link")
 
     def close(self) -> None:
-        self.uplink.close()
-        self.loop.close()
-        self.site.broker.stop()
+        with ExitStack() as stack:
+            stack.callback(self.site.broker.stop)
+            stack.callback(self.loop.close)
+            stack.callback(self.uplink.close)
 
 
 @pytest.fixture
