@@ -264,6 +264,34 @@ def test_a_spool_without_room_is_refused_before_the_camera_opens(bedside: Bedsid
         assert ended(life) == Exit.REFUSED
 
 
+ON_A_SMALL_TMPFS = """
+import ctypes, runpy, sys
+libc = ctypes.CDLL(None)
+private, fresh = 0x44000, 0x20000  # MS_REC | MS_PRIVATE, CLONE_NEWNS: nobody else sees the mount
+if libc.unshare(fresh) or libc.mount(b"none", b"/", None, private, None):
+    sys.exit(99)
+if libc.mount(b"none", {folder!r}, b"tmpfs", 0, b"size=1m"):
+    sys.exit(99)
+sys.argv[:] = ["appliance", "--role", "darkroom", "--config", sys.argv[1]]
+runpy.run_module("appliance", run_name="__main__", alter_sys=True)
+"""
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may mount")
+def test_P10_a_full_tmpfs_is_refused_before_the_camera_opens(bedside: Bedside) -> None:
+    bedside.world.unplug()
+    program = ON_A_SMALL_TMPFS.format(folder=os.fsencode(bedside.sealing))
+    with bedside.start(program=("-c", program)) as life:
+        idle = life.next()
+        if idle is None and life.process.wait(10) == 99:
+            pytest.skip("this container may not mount")
+        life.line.send(Open(bedside.consent().raw, bedside.keyset.raw))
+        assert life.expect(Refused) == Refused(
+            "no room for the sealed photo: No space left on device"
+        )
+        assert ended(life) == Exit.REFUSED
+
+
 def test_P5_a_photo_that_finds_no_room_is_refused_aloud_and_the_next_one_may(
     bedside: Bedside,
 ) -> None:
