@@ -210,6 +210,14 @@ def test_a_button_that_is_down_at_the_start_is_no_press(ward: Ward, clock: Clock
     buttons.close()
 
 
+def test_an_edge_that_was_missed_is_found_out_from_the_pin() -> None:
+    contact = Contact(Line.CONSENT, False, 0)
+    assert contact.moved(0, True) == []
+    assert contact.settled(QUIET, really=False) == []
+    assert contact.moved(2 * QUIET, False) == []
+    assert words(contact.settled(3 * QUIET, really=True)) == ["consent down"]
+
+
 @given(st.lists(st.tuples(st.integers(0, 60 * MS), st.booleans()), max_size=60))
 def test_events_always_alternate_and_end_where_the_pin_is(edges: list[tuple[int, bool]]) -> None:
     contact = Contact(Line.CAPTURE, False, 0)

@@ -226,6 +226,24 @@ def test_consent_pressed_just_as_the_window_closes_by_itself_opens_none(opened: 
     assert len(opened.logged(signals.LogConsent)) == 1
 
 
+def test_capture_mashed_a_hundred_times_a_second_is_bounded_and_says_busy() -> None:
+    ward = Rehearsal()
+    ward.open_window()
+    most = 0
+    for press in range(3600):
+        ward.now += 10_000_000
+        ward.capture_down()
+        ward.capture_up()
+        most = max(most, len(ward.state.photos))
+        if press == 50:
+            assert ward.captured == list(range(1, 9)), "eight at once, and nothing seals them"
+            assert notice(ward) is Say.BUSY
+    assert most == 8
+    ward.sealed(1)
+    ward.capture()
+    assert ward.captured[-1] == 9
+
+
 def test_a_full_spool_keeps_the_window_and_takes_no_photo(opened: Rehearsal) -> None:
     opened.tell(signals.Spool(opened.now, True))
     opened.capture()
@@ -685,6 +703,20 @@ def test_P2_a_window_entry_that_fails_still_closes_the_camera(opened: Rehearsal)
     opened.consent()
     assert opened.camera == "off"
     assert not opened.lamp
+
+
+def test_nothing_is_logged_where_nothing_can_be(opened: Rehearsal) -> None:
+    effects = opened.tell(signals.LedgerFault(opened.now, "read-only file system"))
+    assert effects == (
+        signals.CloseDarkroom(),
+        signals.Buzz(Buzzer.CLOSED),
+        signals.Lamp(False),
+    )
+    opened.tell(signals.Stuck(opened.now, Line.CONSENT))
+    opened.tell(signals.ScreenFault(opened.now, True))
+    opened.tell(signals.CameraFault(opened.now, "no_camera"))
+    assert not opened.logged(signals.LogFault)
+    assert not opened.logged(signals.LogWindow)
 
 
 def test_a_release_dropped_with_a_failing_entry_is_made_up_for(opened: Rehearsal) -> None:
