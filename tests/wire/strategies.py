@@ -14,7 +14,9 @@ LARGEST = 300
 
 NAMES = st.text(string.ascii_lowercase + string.digits + "-", min_size=1, max_size=32)
 MAPS = st.dictionaries(
-    st.text(max_size=8), st.one_of(st.integers(0, 2**53), st.text(max_size=8), st.booleans())
+    st.text(max_size=8),
+    st.one_of(st.integers(0, 2**53), st.text(max_size=8), st.booleans()),
+    max_size=16,
 )
 
 
