@@ -473,6 +473,26 @@ def test_the_brokers_window_is_kept_and_what_is_beyond_it_waits_in_order(
     assert heard == [b"%d" % n for n in range(200)]
 
 
+def test_a_wide_window_is_used_whole(site: Site, loop: Loop, free_port: Port) -> None:
+    """paho's own limit of 20 in flight, beyond which it queues in silence, is out of the way."""
+    port = free_port()
+
+    def acknowledges_the_fortieth(line: ssl.SSLSocket, _: int) -> None:
+        read_packet(line)
+        line.sendall(CONNACK_5)
+        topics = [read_packet(line)[1] for _ in range(40)]
+        at = 2 + int.from_bytes(topics[-1][:2], "big")
+        line.sendall(b"\x40\x02" + topics[-1][at : at + 2])
+        read_packet(line)
+
+    with FakeBroker(port, site.broker.settings.files, acknowledges_the_fortieth):
+        link = loop.add(site.settings(A, port=port))
+        loop.online()
+        for n in range(40):
+            link.publish(f"ws/v1/{A}/u/state", b"x", tag=n)
+        assert loop.first(A, Taken).tag == 39
+
+
 def test_a_full_queue_says_so(site: Site, loop: Loop) -> None:
     link = loop.add(site.settings(A, outbound_queue=3))
     loop.online()
