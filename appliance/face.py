@@ -9,7 +9,7 @@ when the window closes.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from PIL import Image
 
@@ -131,9 +131,8 @@ class Face:
         self._painted = self._clock.monotonic_ns()
         finder = None
         if self._seen:
-            finder = Image.frombuffer(
-                "1", (WIDTH, HEIGHT), self._bits.view[:VIEW_BYTES], "raw", "1", 0, 1
-            )
+            bits: Any = self._bits.view[:VIEW_BYTES]  # Pillow's types know no memoryview
+            finder = Image.frombuffer("1", (WIDTH, HEIGHT), bits, "raw", "1", 0, 1)
         self._oled.show(draw(self._screen, finder), dim=self._screen.dim)
 
     def _wall_times(self, now: int) -> WallTimes:

@@ -161,33 +161,35 @@ class Card:
 _W1: Final = {
     "en": (
         (
-            "May we take a photo for your care? It goes into your hospital record and to the people"
-            " who treat you, and to nobody else. You may say no. You may change your mind. While the"
-            " lamp is on, the camera can see you."
+            "May we take a photo for your care? It goes into your hospital record and to the"
+            " people who treat you, and to nobody else. You may say no. You may change your"
+            " mind. While the lamp is on, the camera can see you."
         ),
         "I asked; they agreed",
     ),
     "de": (
         (
-            "Dürfen wir für Ihre Behandlung ein Foto machen? Es kommt in Ihre Krankenakte und zu den"
-            " Menschen, die Sie behandeln, und zu niemandem sonst. Sie dürfen Nein sagen. Sie dürfen"
-            " es sich anders überlegen. Solange die Lampe leuchtet, kann die Kamera Sie sehen."
+            "Dürfen wir für Ihre Behandlung ein Foto machen? Es kommt in Ihre Krankenakte und"
+            " zu den Menschen, die Sie behandeln, und zu niemandem sonst. Sie dürfen Nein"
+            " sagen. Sie dürfen es sich anders überlegen. Solange die Lampe leuchtet, kann"
+            " die Kamera Sie sehen."
         ),
         "Ich habe gefragt; man hat zugestimmt",
     ),
     "fr": (
         (
-            "Pouvons-nous prendre une photo pour vos soins ? Elle va dans votre dossier médical et"
-            " aux personnes qui vous soignent, et à personne d'autre. Vous pouvez dire non. Vous"
-            " pouvez changer d'avis. Tant que la lampe est allumée, la caméra peut vous voir."
+            "Pouvons-nous prendre une photo pour vos soins ? Elle va dans votre dossier"
+            " médical et aux personnes qui vous soignent, et à personne d'autre. Vous pouvez"
+            " dire non. Vous pouvez changer d'avis. Tant que la lampe est allumée, la caméra"
+            " peut vous voir."
         ),
         "J'ai demandé ; on a accepté",
     ),
     "es": (
         (
-            "¿Podemos hacer una foto para su atención? Va a su historia clínica y a las personas que"
-            " le atienden, y a nadie más. Puede decir que no. Puede cambiar de opinión. Mientras la"
-            " lámpara está encendida, la cámara puede verle."
+            "¿Podemos hacer una foto para su atención? Va a su historia clínica y a las"
+            " personas que le atienden, y a nadie más. Puede decir que no. Puede cambiar de"
+            " opinión. Mientras la lámpara está encendida, la cámara puede verle."
         ),
         "He preguntado; han aceptado",
     ),

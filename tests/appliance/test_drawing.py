@@ -11,7 +11,11 @@ from appliance.screen import Screen
 from appliance.wording import LANGUAGES, Phrase, lines
 from scripts import draw_screens
 
-LARGEST = {"n": 88, "time": "14:08"}
+
+def box(picture: Image.Image) -> tuple[int, int, int, int]:
+    found = picture.getbbox()
+    assert found is not None, "nothing is drawn"
+    return found
 
 
 def lit(picture: Image.Image) -> int:
@@ -25,22 +29,17 @@ def test_a_state_word_is_at_least_22_pixels_high_and_whole(phrase: Phrase, langu
     for word in big:
         drawn = lettering(word, BIG, WIDEST)
         capitals = drawn.image.crop((0, drawn.above, drawn.image.width, drawn.above + BIG))
-        assert capitals.getbbox() is not None
-        top, bottom = capitals.getbbox()[1], capitals.getbbox()[3]
-        assert bottom - top >= 22 or word in "…-"
+        _, top, _, bottom = box(capitals)
+        assert bottom - top >= 22
         assert drawn.image.width <= WIDEST
     small = ("MMMMMMMMMM",)
     with_all = draw(Screen(big, small))
-    without = draw(Screen(big))
-    assert without.getbbox() is not None
     # Nothing touches the columns and the row that the shift against burn-in needs.
-    assert with_all.getbbox()[2] <= WIDEST
-    assert with_all.getbbox()[3] <= HEIGHT - 1
+    assert box(with_all)[2] <= WIDEST
+    assert box(with_all)[3] <= HEIGHT - 1
     # The small line takes nothing away from the large ones.
     rows = [draw(Screen(big, (word,))) for word in ("I", "MMMMMMMMMM")]
-    changed = ImageChops.logical_xor(*rows).getbbox()
-    assert changed is not None
-    assert changed[1] >= HEIGHT - 13
+    assert box(ImageChops.logical_xor(*rows))[1] >= HEIGHT - 13
 
 
 def test_a_word_that_is_too_wide_is_squashed_and_not_made_smaller() -> None:
@@ -63,17 +62,15 @@ def test_a_shift_moves_the_picture_and_loses_nothing() -> None:
     still = draw(Screen(("ASK FIRST",), ("BED 12",)))
     moved = draw(Screen(("ASK FIRST",), ("BED 12",), shift=(2, 1)))
     assert lit(still) == lit(moved)
-    assert moved.getbbox() == tuple(
-        edge + by for edge, by in zip(still.getbbox(), (2, 1, 2, 1), strict=True)
-    )
+    expected = (edge + by for edge, by in zip(box(still), (2, 1, 2, 1), strict=True))
+    assert box(moved) == tuple(expected)
 
 
 def test_the_viewfinder_has_its_corner_and_the_words_leave_it_alone() -> None:
     white = Image.new("1", (WIDTH, HEIGHT), 1)
     screen = Screen(("CARE ONLY",), ("READY",), bar=64, finder=True)
     with_view, without = draw(screen, white), draw(screen)
-    corner = ImageChops.logical_xor(with_view, without).getbbox()
-    assert corner == (0, 0, 56, 40)
+    assert box(ImageChops.logical_xor(with_view, without)) == (0, 0, 56, 40)
 
 
 def test_the_bar_gets_shorter_with_the_time() -> None:

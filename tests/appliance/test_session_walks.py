@@ -215,7 +215,10 @@ class Walk(RuleBasedStateMachine):
         assert ward.camera == "waiting"
 
 
-class TestP1P2NothingOnAWardBreaksTheSession(Walk.TestCase):
+_Case: Any = Walk.TestCase
+
+
+class TestP1P2NothingOnAWardBreaksTheSession(_Case):  # type: ignore[misc]
     settings = settings(
         max_examples=int(os.environ.get("WALKS", "150")),
         stateful_step_count=60,
