@@ -1,6 +1,7 @@
 """Ledgers and photos as a device makes them, for the tests."""
 
 import hashlib
+import os
 from dataclasses import replace
 from typing import Any
 
@@ -86,7 +87,7 @@ def seal(header: Header, plain: bytes, alg: int = envelope.AES_256_GCM) -> bytes
         memoryview(out),
         header=header,
         plaintext=memoryview(plain),
-        key=b"k" * 32,
+        key=os.urandom(32),
         recipients=KEYSET.keyset.recipients,
         alg=alg,
     )
