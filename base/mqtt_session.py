@@ -310,7 +310,12 @@ class Session:
             self.lost = self.lost or f"{self._host} fell silent"
 
     def _on_message(self, message: paho.MQTTMessage) -> None:
-        self.happened.append(Message(message.topic, bytes(message.payload), message.retain))
+        try:
+            topic = message.topic
+        except UnicodeDecodeError:
+            self.lost = self.lost or f"{self._host} sent what is not MQTT"
+            return
+        self.happened.append(Message(topic, bytes(message.payload), message.retain))
 
     def _on_publish(self, mid: int, reason: ReasonCode, _given: object) -> None:
         message = self.in_flight.pop(mid, None)

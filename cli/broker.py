@@ -10,7 +10,6 @@ What matters in its configuration, on any broker (docs/howto/broker.md):
 - nothing is kept on disk unless asked for: no part of the house relies on a broker's memory.
 """
 
-import contextlib
 import getpass
 import os
 import shutil
@@ -85,6 +84,7 @@ def configuration(settings: BrokerSettings) -> str:
         "log_type error",
         "log_type warning",
         "log_type notice",
+        "log_type information",  # the line that says it is running
         "connection_messages false",
         "persistence true" if settings.keep else "persistence false",
         *([f"persistence_location {settings.keep}/"] if settings.keep else []),
@@ -140,13 +140,14 @@ class Broker:
         """Start it and return when it answers; EnvironmentProblem says why it does not."""
         command = self.prepare()
         with self.log.open("ab") as log:
+            begun = log.tell()
             self._process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
             )
-        self._until_it_answers()
+        self._until_it_runs(begun)
 
     def stop(self) -> None:
         """End it in its own time; harmless when it is not running."""
@@ -168,19 +169,22 @@ class Broker:
     ) -> None:
         self.stop()
 
-    def _until_it_answers(self) -> None:
+    def _until_it_runs(self, begun: int) -> None:
+        """Wait for its own word: the port opens before it has found its key usable."""
         assert self._process is not None
         deadline = time.monotonic() + _STARTS_WITHIN_SECONDS
-        while self._process.poll() is None and time.monotonic() < deadline:
-            with contextlib.suppress(OSError):
-                socket.create_connection(("127.0.0.1", self.port), timeout=1).close()
+        while time.monotonic() < deadline:
+            ended = self._process.poll() is not None
+            said = self.log.read_bytes()[begun:].decode(errors="replace").strip()
+            if " running" in said:
                 return
-            time.sleep(0.01)
+            if ended:
+                break
+            time.sleep(0.005)
         self.kill()
-        said = self.log.read_text(errors="replace").strip().splitlines()
-        raise EnvironmentProblem(
-            f"mosquitto did not start on port {self.port}; it said: {said[-1] if said else '-'}"
-        )
+        lines = said.splitlines() or ["nothing"]
+        why = next((line for line in lines if ": Error: " in line), lines[-1])
+        raise EnvironmentProblem(f"mosquitto did not start on port {self.port}; it said: {why}")
 
     def _end(self, how: signal.Signals) -> None:
         if self._process is None:

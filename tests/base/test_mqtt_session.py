@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import cast
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from base.dial import Pipe
@@ -100,6 +100,7 @@ def conversations(draw: st.DrawFn) -> list[bytes]:
 
 
 @settings(max_examples=600, deadline=None)
+@example(pieces=[b"\x32\x07\x00\x01\x80\x00\x07\x00d"], version=V5, greeted=True)  # no UTF-8
 @given(conversations(), st.sampled_from([V5, V311]), st.booleans())
 def test_P8_no_bytes_of_a_broker_raise_or_fill_the_memory(
     pieces: list[bytes], version: int, greeted: bool

@@ -67,7 +67,7 @@ def test_it_is_reached_from_this_machine_only(site: Site) -> None:
 def test_a_broker_that_cannot_start_says_why(site: Site, tmp_path: Path) -> None:
     files = replace(site.broker.settings.files, key=tmp_path / "missing.key")
     broker = Broker(replace(site.broker.settings, files=files))
-    with pytest.raises(EnvironmentProblem, match=r"mosquitto did not start on port \d+; it said: "):
+    with pytest.raises(EnvironmentProblem, match=r"it said: .*Error: Unable to load server key"):
         broker.start()
 
 
