@@ -46,7 +46,7 @@ FAULTS: Final = {
     "not_permitted": "the camera may not be opened by this user",
     "darkroom_ended": "the camera's process ended by itself",
 }
-RETRIED: Final = ("no_frames", "no_memory", "darkroom_ended")
+RETRIED: Final = ("no_frames", "no_memory")
 
 
 def open_window(state: State, basis: Basis = Basis.AGREED) -> Step:
@@ -146,8 +146,9 @@ def camera_fault(state: State, code: str) -> Step:
             return replace(state, camera_fault=code), log
         case _ if code == "stop_blocked":
             return blocked(state)
-        case Darkroom.OPENING if _worth_retrying(state, code):
-            return _darkroom(_retried(state), Darkroom.RETRYING), (signals.CloseDarkroom(),)
+        case Darkroom.OPENING if code in RETRIED and _may_retry(state):
+            retried = replace(state, window=replace(state.open_window, retried=True))
+            return _darkroom(retried, Darkroom.RETRYING), (signals.CloseDarkroom(),)
         case Darkroom.OPENING | Darkroom.READY:
             return _failed(state, code)
         case Darkroom.FINISHING:
@@ -161,21 +162,23 @@ def darkroom_ended(state: State) -> Step:
     if state.darkroom is Darkroom.NONE:
         return state, ()
     after, sound = _lose_unsealed(state)
-    if state.darkroom is Darkroom.RETRYING or (
-        state.window is not None and _worth_retrying(state, "darkroom_ended")
-    ):
-        reopened = _darkroom(_retried(after), Darkroom.OPENING)
-        return reopened, (signals.OpenDarkroom(), *sound)
+    window = state.window
+    retrying = state.darkroom is Darkroom.RETRYING
+    if window is not None and (retrying or not window.retried) and _young(state, window):
+        reopened = replace(after, window=replace(window, retried=True))
+        return _darkroom(reopened, Darkroom.OPENING), (signals.OpenDarkroom(), *sound)
     lamp_off = signals.Lamp(False)
-    if state.window is None:
+    if window is None:
         return _darkroom(after, Darkroom.NONE), (lamp_off, *sound)
-    after, effects = _failed(_darkroom(after, Darkroom.NONE), "darkroom_ended")
+    code = "no_frames" if retrying else "darkroom_ended"
+    after, effects = _failed(_darkroom(after, Darkroom.NONE), code)
     return after, (lamp_off, *effects)
 
 
 def _lose_unsealed(state: State) -> Step:
+    """Without a ledger no photo can be signed for: it may be here, sealed, and is not lost yet."""
     lost = life.in_darkroom(state.photos)
-    if not lost:
+    if not lost or state.ledger_fault:
         return state, ()
     gone = tuple(
         replace(photo, stage=Stage.LOST, changed=state.now) if photo.stage is Stage.TAKEN else photo
@@ -223,14 +226,14 @@ def _end(state: State) -> Step:
     return _darkroom(state, Darkroom.ENDING), (signals.CloseDarkroom(),)
 
 
-def _retried(state: State) -> State:
-    return replace(state, window=replace(state.open_window, retried=True))
-
-
-def _worth_retrying(state: State, code: str) -> bool:
+def _may_retry(state: State) -> bool:
     window = state.open_window
-    young = state.now - window.opened <= RETRY_WITHIN
-    return young and not window.retried and code in RETRIED
+    return not window.retried and _young(state, window)
+
+
+def _young(state: State, window: Window) -> bool:
+    """Whether a fresh darkroom would still accept this window's consent."""
+    return state.now - window.opened <= RETRY_WITHIN
 
 
 def _failed(state: State, code: str) -> Step:

@@ -44,6 +44,8 @@ class Rehearsal:
         self.captured: list[int] = []
         self.released: list[int] = []
         self.wiped: list[int] = []
+        self.unsigned: list[int] = []
+        """Sealed, but the ledger cannot take the entry that says so."""
         self.tell(signals.Link(self.now, True))
 
     # -- the panel
@@ -88,8 +90,7 @@ class Rehearsal:
                 if self.camera == "off":
                     follow.append(signals.DarkroomEnded(self.now))
                 elif self.ends_when_told:
-                    self.camera = "off"
-                    follow.append(signals.DarkroomEnded(self.now))
+                    self._darkroom_is_gone(follow)
                 else:
                     self.camera = "deaf"
             case signals.Capture(n):
@@ -169,8 +170,24 @@ class Rehearsal:
 
     def dies(self) -> tuple[Effect, ...]:
         """The darkroom's process is gone."""
+        follow: list[Event] = []
+        self._darkroom_is_gone(follow)
+        return tuple(effect for event in follow for effect in self.tell(event))
+
+    def _darkroom_is_gone(self, follow: list[Event]) -> None:
+        """What it had sealed is signed for now, or later; the rest is lost."""
         self.camera = "off"
-        return self.tell(signals.DarkroomEnded(self.now))
+        if not self.ledger_works:
+            taken = [p.n for p in self.state.photos if p.stage is Stage.TAKEN]
+            self.unsigned += [n for n in taken if n in self.captured]
+        follow.append(signals.DarkroomEnded(self.now))
+
+    def mend_ledger(self) -> tuple[Effect, ...]:
+        """The disk takes entries again; what waited for that is signed for."""
+        self.ledger_works = True
+        effects = self.tell(signals.LedgerFault(self.now, ""))
+        waiting, self.unsigned = self.unsigned, []
+        return (*effects, *(e for n in waiting for e in self.tell(signals.Sealed(self.now, n))))
 
     def sealed(self, n: int, *poor: str) -> tuple[Effect, ...]:
         verdict = self.tell(signals.Verdict(self.now, n, poor))

@@ -627,6 +627,20 @@ def test_no_second_darkroom_for_a_consent_that_is_too_old_for_it(ward: Rehearsal
     assert ward.state.mode is Mode.IDLE
 
 
+def test_a_darkroom_that_took_too_long_to_end_gets_no_successor(ward: Rehearsal) -> None:
+    ward.consent()
+    ward.wait(5)
+    ward.ends_when_told = False
+    assert ward.fails("no_frames") == (signals.CloseDarkroom(),)
+    ward.wait(5)
+    effects = ward.dies()
+    assert signals.OpenDarkroom() not in effects
+    assert effects[:2] == (
+        signals.Lamp(False),
+        signals.LogFault("no_frames", "the camera gave no frames"),
+    )
+
+
 @pytest.mark.parametrize("code", ["no_camera", "tuning_missing", "not_permitted"])
 def test_what_a_second_darkroom_cannot_mend_is_a_fault_at_once(ward: Rehearsal, code: str) -> None:
     ward.consent()
@@ -687,6 +701,16 @@ def test_P1_a_consent_that_cannot_be_logged_opens_nothing(ward: Rehearsal) -> No
     assert not ward.lamp
     assert ward.state.mode is Mode.IDLE
     assert ward.state.darkroom is Darkroom.NONE
+
+
+def test_P5_a_photo_that_waits_for_the_ledger_is_not_called_lost(opened: Rehearsal) -> None:
+    opened.capture()
+    opened.ledger_works = False
+    opened.tell(signals.LedgerFault(opened.now, "read-only file system"))
+    assert opened.state.darkroom is Darkroom.NONE
+    assert opened.state.alerts == ()
+    opened.mend_ledger()
+    assert opened.stage(1) is Stage.SEALED
 
 
 def test_P1_an_intent_that_cannot_be_logged_ends_the_window(opened: Rehearsal) -> None:

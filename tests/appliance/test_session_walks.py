@@ -97,8 +97,8 @@ class Walk(RuleBasedStateMachine):
     @rule(works=st.booleans())
     def ledger_works_or_not(self, works: bool) -> None:
         self.ward.ledger_works = works
-        if works and self.ward.state.ledger_fault:
-            self.ward.tell(signals.LedgerFault(self.ward.now, ""))
+        if works:
+            self.ward.mend_ledger()
 
     @rule(
         event=st.sampled_from([signals.Link, signals.Spool, signals.ScreenFault]), on=st.booleans()
@@ -190,11 +190,11 @@ class Walk(RuleBasedStateMachine):
         ward = self.ward
         ward.consent_up()
         ward.capture_up()
-        ward.ends_when_told = ward.ledger_works = True
+        ward.ends_when_told = True
+        ward.mend_ledger()
         if ward.camera == "deaf":
             ward.dies()
         for event in (
-            signals.LedgerFault(ward.now, ""),
             signals.CameraFault(ward.now, ""),
             signals.ScreenFault(ward.now, False),
             signals.Spool(ward.now, False),
