@@ -16,7 +16,7 @@ from appliance.ledger import DurableLedger
 from appliance.photos import Stage
 from appliance.spool import Spool
 from base.errors import WardsealError
-from wire import events, messages
+from wire import events, messages, shapes
 from wire.envelope import Header
 from wire.keyset import SignedKeyset
 from wire.ledger import SignedEntry
@@ -217,7 +217,7 @@ class Custodian:
 
     def lose(self, photo: Photo, why: str) -> None:
         """Enter LOST for a photo that is gone, and wipe what may be left of it."""
-        self._ledger.append(events.Lost(photo.intent.digest, why[:200], photo.id))
+        self._ledger.append(events.Lost(photo.intent.digest, shapes.short(why), photo.id))
         self._spool.wipe_sealed(photo.seq)
         self.register.update(photo, closed=True)
 

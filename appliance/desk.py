@@ -24,7 +24,7 @@ from appliance.post import Countersigned, KeysetOffer, Message, Post, SignedRece
 from appliance.signals import Effect, Event
 from appliance.spool import Spool
 from base.errors import WardsealError
-from wire import events, messages
+from wire import events, messages, shapes
 from wire.events import Basis, Level
 from wire.ledger import SignedEntry
 from wire.messages import Status
@@ -142,7 +142,7 @@ class Desk:
                 for n in ns:
                     self._log_undo(n)
             case signals.LogFault(code=code, why=why):
-                self.append(events.Fault(code, why[:200]))
+                self.append(events.Fault(code, shapes.short(why)))
             case signals.OpenDarkroom():
                 self._open_darkroom()
             case signals.CloseDarkroom():
@@ -289,7 +289,7 @@ class Desk:
 
     def _append_fault(self, code: str, why: str) -> None:
         try:
-            self.append(events.Fault(code, why[:200]))
+            self.append(events.Fault(code, shapes.short(why)))
         except LedgerUnavailable as e:
             self.ledger_failed(e)
 
@@ -341,7 +341,7 @@ class Desk:
             changed = self._parts.keyset.offer(offer.raw)
         except WardsealError as e:
             log.warning("a keyset was refused: %s", e)
-            self.append(events.Fault("keyset-refused", str(e)[:200]))
+            self.append(events.Fault("keyset-refused", shapes.short(str(e))))
             return
         if changed:
             current = self._parts.keyset.current
