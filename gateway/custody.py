@@ -21,7 +21,6 @@ import mmap
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
-from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from base.memory import Buffer, wipe_file
@@ -30,11 +29,12 @@ from gateway.decoding import Decoders, Undecodable
 from gateway.filing import record
 from gateway.filing.base import FilingError, Sink
 from gateway.filing.record import Record
-from gateway.opening import Doubt, Opened, Opener, Rejected
+from gateway.opening import Doubt, Opener, Rejected
 from gateway.receipts import Answer, Receipts
-from gateway.store import Filing, LedgerEntry, Photo, State, Store, WorkKind
+from gateway.store import Filing, Photo, State, Store, WorkKind
 from gateway.vault import Vault
 from gateway.withdrawal import Withdrawals
+from wire.envelope import Content
 from wire.messages import Status
 from wire.proof import Proof, parse_bundle
 
@@ -71,10 +71,11 @@ class Custodian:
         self._receipts = receipts
         self._clock = clock
 
-    def take(self, bundle: Path, proof: Proof) -> Answer | None:
+    def take(self, bundle: Path, proof: Proof, doubts: tuple[Doubt, ...] = ()) -> Answer | None:
         """Bring the photo in ``bundle`` to its receipt. Raises OSError or WardsealError.
 
         Then nothing was signed, the bundle is where it was, and ``take`` may be tried again.
+        ``doubts`` are the reception's.
         """
         used = 0
         try:
@@ -82,38 +83,38 @@ class Custodian:
                 sealed = self._opener.parse(parse_bundle(data).envelope, proof)
                 used = sealed.header.length
                 opened = self._opener.open(sealed, proof, self._room.view[:used])
-            return self._decide(opened, proof, bundle)
+            if opened.content is None or doubts or opened.doubts:
+                return self._hold(proof, (*doubts, *opened.doubts), bundle)
+            entry = self._look(opened.content, proof)
+            if entry is None:
+                return self._undo(proof.sealed.entry.device, proof.photo.hex(), bundle)
+            return self._file(entry, bundle)
         except Rejected as e:
             return self._reject(proof, str(e), bundle)
         except (Undecodable, FilingError) as e:
             return self._hold(proof, [Doubt(str(e), alarm=getattr(e, "alarm", False))], bundle)
         finally:
             self._room.wipe(used)
+            for sink in self._sinks:
+                sink.unstage(proof.photo.hex())
 
-    def _decide(self, opened: Opened, proof: Proof, bundle: Path) -> Answer | None:
-        """Look at the picture, and file it if nothing is in doubt. Raises Undecodable."""
+    def _look(self, content: Content, proof: Proof) -> Record | None:
+        """Have the picture decoded; None if it was undone meanwhile.
+
+        Raises Undecodable, or FilingError from staging.
+        """
         device, photo = proof.sealed.entry.device, proof.photo.hex()
-        if opened.content is None or opened.doubts:
-            return self._hold(proof, opened.doubts, bundle)
-        verdict = self._decoders.show(opened.content.jpeg)
-        try:
-            # What takes time or must be known besides, while another processor decodes.
-            for sink in self._sinks:
-                sink.stage(photo, opened.content.jpeg)
-            digest = hashlib.sha256(opened.content.jpeg).hexdigest()
-            with self._store.begin(durable=False) as session:
-                undone = withdrawal.on_record(session, device, proof.intent.digest.hex(), photo)
-                doubts = _rivals(session, proof)
-            if undone:
-                return self._undo(device, photo, bundle)
-            picture = verdict()
-            if doubts:
-                return self._hold(proof, doubts, bundle)
-            size = picture.width, picture.height
-            return self._file(record.of(opened.content, proof, size, digest), bundle)
-        finally:
-            for sink in self._sinks:
-                sink.unstage(photo)
+        verdict = self._decoders.show(content.jpeg)
+        # What takes time besides is done while another processor decodes.
+        for sink in self._sinks:
+            sink.stage(photo, content.jpeg)
+        digest = hashlib.sha256(content.jpeg).hexdigest()
+        with self._store.begin(durable=False) as session:
+            undone = withdrawal.on_record(session, device, proof.intent.digest.hex(), photo)
+        if undone:
+            return None
+        picture = verdict()
+        return record.of(content, proof, (picture.width, picture.height), digest)
 
     def _file(self, entry: Record, bundle: Path) -> Answer | None:
         """File, read back, sign. Raises FilingError."""
@@ -196,32 +197,6 @@ class Custodian:
         worklist.note(
             session, kind, device=row.device, subject=row.photo, why=why, at_ms=self._clock()
         )
-
-
-def _rivals(session: Session, proof: Proof) -> list[Doubt]:
-    """Step 7 of gateway.opening: one number, one entry; one CAPTURE, one photo."""
-    entry = proof.sealed.entry
-    numbers = [signed.entry.seq for signed in (proof.consent, proof.intent, proof.sealed)]
-    doubled = (
-        select(LedgerEntry.seq)
-        .where(LedgerEntry.device == entry.device, LedgerEntry.ledger == entry.ledger.hex())
-        .where(LedgerEntry.seq.in_(numbers))
-        .group_by(LedgerEntry.seq)
-        .having(func.count() > 1)
-    )
-    others = select(Photo.photo).where(
-        Photo.device == entry.device,
-        Photo.intent == proof.intent.digest.hex(),
-        Photo.photo != proof.photo.hex(),
-        Photo.state != State.REJECTED,
-    )
-    twice, rival = session.scalars(doubled).first(), session.scalars(others).first()
-    doubts = []
-    if twice is not None:
-        doubts.append(Doubt(f"the device signed two entries numbered {twice}", alarm=True))
-    if rival is not None:
-        doubts.append(Doubt("the device signed two photos for one CAPTURE", alarm=True))
-    return doubts
 
 
 @contextlib.contextmanager

@@ -30,12 +30,12 @@ from gateway.withdrawal import Withdrawals
 from gateway.workers import Mailbox, Worker
 from wire.ledger import TYP_ENTRY
 from wire.messages import CHUNK, Init, Refused, Signed
-from wire.proof import Bundle, Proof, parse_bundle
+from wire.proof import Bundle, parse_bundle
 from wire.signing import untrusted
 
 log = logging.getLogger(__name__)
 
-TakeUp = Callable[[str, Path, Proof], None]
+TakeUp = Callable[[str, Path, Admitted], None]
 EVERY_SECONDS: Final = 30.0
 _AT_ONCE: Final = 500
 
@@ -130,7 +130,7 @@ class Housekeeping:
         self._transfers.release(photo)
         match outcome:
             case Admitted():
-                self._take_up(device, path, outcome.proof)
+                self._take_up(device, path, outcome)
             case Undone():
                 wipe_file(path)
                 self._undo(device, outcome.photo)

@@ -36,7 +36,6 @@ from wire.messages import (
     State,
     Unknown,
 )
-from wire.proof import Proof
 
 log = logging.getLogger(__name__)
 
@@ -124,7 +123,7 @@ class Inbox:
 
     def _asked(self, device: str, init: Init, outcome: Outcome, incoming: Incoming | None) -> None:
         if isinstance(outcome, Admitted) and incoming is not None:
-            self._transfers.admit(init.photo, incoming, outcome.proof)
+            self._transfers.admit(init.photo, incoming, outcome)
             self._ready(device, init, incoming.bitmap)
             return
         self._transfers.release(init.photo)
@@ -152,8 +151,8 @@ class Inbox:
         if transfer is None:
             self._answer(device, Unknown(fin.photo))
             return
-        incoming, proof = transfer.incoming, transfer.proof
-        if incoming is None or proof is None:
+        incoming, admitted = transfer.incoming, transfer.admitted
+        if incoming is None or admitted is None:
             return
         if missing := incoming.missing(_NACK_RANGES):
             self._answer(device, Nack(fin.photo, missing))
@@ -164,36 +163,38 @@ class Inbox:
             return
         incoming.finish()
         self._transfers.hand_over(fin.photo)
-        self._take(incoming.path, proof)
+        self._take(incoming.path, admitted)
 
     # -- a photo's way out ------------------------------------------------------------------------
 
-    def take_up(self, device: str, bundle: Path, proof: Proof) -> None:
+    def take_up(self, device: str, bundle: Path, admitted: Admitted) -> None:
         """Go on with a whole photo that a restart or a failure left lying."""
-        photo = proof.photo
-        if photo not in self._transfers and self._transfers.reserve(device, photo, proof.size):
+        photo, size = admitted.proof.photo, admitted.proof.size
+        if photo not in self._transfers and self._transfers.reserve(device, photo, size):
             self._transfers.hand_over(photo)
-            self._take(bundle, proof)
+            self._take(bundle, admitted)
 
-    def _take(self, bundle: Path, proof: Proof) -> None:
+    def _take(self, bundle: Path, admitted: Admitted) -> None:
+        photo = admitted.proof.photo
+
         def job() -> None:
             answer = None
             try:
-                answer = self._custodian.take(bundle, proof)
+                answer = self._custodian.take(bundle, admitted.proof, admitted.doubts)
             except (OSError, WardsealError) as e:
-                log.error("photo %s: not in custody yet: %s", proof.photo.hex(), e)
+                log.error("photo %s: not in custody yet: %s", photo.hex(), e)
             finally:
                 self._mailbox.post(lambda: done(answer))
 
         def done(answer: Answer | None) -> None:
             if answer is not None:
                 self._signed(answer)
-            self._transfers.release(proof.photo)
+            self._transfers.release(photo)
             # Only now: until the receipt has left, nothing may compete with it.
             self._custody.submit(self._custodian.rest)
 
         if not self._custody.submit(job):
-            self._transfers.release(proof.photo)
+            self._transfers.release(photo)
 
     def undo(self, device: str, photo: str) -> None:
         """Have a withdrawal that is on record carried out; later, if it cannot be now."""

@@ -9,7 +9,7 @@ systems note the objection, *then* the row says so and UNDONE is signed.
 import logging
 from collections.abc import Callable, Sequence
 
-from sqlalchemy import Select, or_, select
+from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from gateway import receipts, worklist
@@ -24,7 +24,8 @@ log = logging.getLogger(__name__)
 
 def on_record(session: Session, device: str, intent: str, photo: str) -> bool:
     """Tell whether an UNDO of this device names this INTENT or this photo (both hex)."""
-    return session.scalars(_of(device, intent, photo).limit(1)).first() is not None
+    found = select(Undo.intent).where(_about(device, intent, photo)).limit(1)
+    return session.execute(found).first() is not None
 
 
 class Withdrawals:
@@ -62,7 +63,7 @@ class Withdrawals:
             if row is not None and self._elsewhere(row):
                 return None
             placed = select(Filing.sink, Filing.reference).where(Filing.photo == photo)
-            places = dict(session.execute(placed).tuples().all())
+            places = dict(iter(session.execute(placed)))
         if row is not None:
             for sink in self._sinks:
                 sink.undo(photo, places.get(sink.name), self._clock())
@@ -72,7 +73,7 @@ class Withdrawals:
             for filing in session.scalars(select(Filing).where(Filing.photo == photo)):
                 filing.objection_ms = filing.objection_ms or self._clock()
             intent = row.intent if row is not None else ""
-            for undo in session.scalars(_of(device, intent, photo)):
+            for undo in session.scalars(select(Undo).where(_about(device, intent, photo))):
                 undo.done = True
         log.info("photo %s: undone", photo)
         return Answer(device, photo, receipt)
@@ -113,11 +114,9 @@ class Withdrawals:
             why="the device signed an UNDO for a photo of another device",
             at_ms=self._clock(),
         )
-        for undo in session.scalars(_of(device, "", photo)):
+        for undo in session.scalars(select(Undo).where(_about(device, "", photo))):
             undo.done = True
 
 
-def _of(device: str, intent: str, photo: str) -> Select[Undo]:
-    return select(Undo).where(
-        Undo.device == device, or_(Undo.intent == intent, Undo.photo == photo)
-    )
+def _about(device: str, intent: str, photo: str) -> ColumnElement[bool]:
+    return and_(Undo.device == device, or_(Undo.intent == intent, Undo.photo == photo))

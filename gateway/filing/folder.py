@@ -11,6 +11,7 @@ Each file appears whole or not at all. The JSON comes last: where it stands, the
 import contextlib
 import ctypes
 import json
+import mmap
 import os
 import re
 import time
@@ -19,7 +20,7 @@ from pathlib import Path
 from typing import Final
 
 from base.durable import fsync_dir, write_all, write_atomic
-from base.memory import Buffer, wipe_file
+from base.memory import wipe_file
 from gateway.filing.base import FilingError
 from gateway.filing.record import Record
 
@@ -27,7 +28,6 @@ ACTIVE: Final = "filed"
 OBJECTION: Final = "objection recorded"
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _STRAY_SECONDS: Final = 3600
-_PIECE: Final = 1024 * 1024
 _memcmp = ctypes.CDLL(None).memcmp
 _memcmp.argtypes = (ctypes.c_void_p, ctypes.c_void_p, ctypes.c_size_t)
 
@@ -176,7 +176,7 @@ def _write(path: Path, data: memoryview) -> None:
 
 
 def _same(path: Path, jpeg: memoryview) -> bool:
-    """Tell whether the file holds exactly these bytes, read through a buffer that is wiped."""
+    """Tell whether the file holds exactly these bytes, comparing them where they are."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
     except FileNotFoundError:
@@ -184,22 +184,14 @@ def _same(path: Path, jpeg: memoryview) -> bool:
     try:
         if os.fstat(descriptor).st_size != len(jpeg):
             return False
-        with Buffer(min(len(jpeg), _PIECE)) as piece:
-            at = 0
-            while at < len(jpeg):
-                got = os.preadv(descriptor, [piece.view], at)
-                if got == 0 or not _equal(piece.view[:got], jpeg[at : at + got]):
-                    return False
-                at += got
+        # A private mapping is writable, which is all that taking its address asks for.
+        with mmap.mmap(descriptor, 0, access=mmap.ACCESS_COPY) as pages:
+            return _equal(pages, jpeg, len(jpeg))
     finally:
         os.close(descriptor)
-    return True
 
 
-def _equal(one: memoryview, other: memoryview) -> bool:
-    """Compare two writable views without making ``bytes`` of either."""
-    if len(one) != len(other):
-        return False
+def _equal(one: mmap.mmap, other: memoryview, length: int) -> bool:
     first = ctypes.c_char.from_buffer(one)
     second = ctypes.c_char.from_buffer(other)
-    return bool(_memcmp(ctypes.addressof(first), ctypes.addressof(second), len(one)) == 0)
+    return bool(_memcmp(ctypes.addressof(first), ctypes.addressof(second), length) == 0)

@@ -227,7 +227,8 @@ def test_one_number_with_two_hashes_holds_the_photo_with_an_alarm(
     second = device.photo(consent=first.consent, intent=intent)
     assert second.intent.entry.seq == first.intent.entry.seq
     seq = second.intent.entry.seq
-    held(hospital, device, second, f"the device signed two entries numbered {seq}", alarm=True)
+    why = "; ".join(f"the device signed two entries numbered {n}" for n in (seq, seq + 1))
+    held(hospital, device, second, why, alarm=True)
     stored = hospital.rows("select count(*) from ledger_entries where seq = :seq", seq=seq)
     assert stored == [(2,)]
 
