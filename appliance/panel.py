@@ -14,6 +14,7 @@ from selectors import EVENT_READ, BaseSelector
 from typing import Final
 
 from appliance import session, signals
+from appliance.crypto.keys import NoKeyset
 from appliance.custody import Recovered
 from appliance.desk import Desk, Parts
 from appliance.ledger import LedgerUnavailable
@@ -22,6 +23,7 @@ from appliance.signals import Event
 from base import doorbell
 from base.notify import Pulse
 from wire import events
+from wire.ledger import ClockTrust
 
 log = logging.getLogger(__name__)
 
@@ -47,7 +49,7 @@ class Panel:
         self._queue: deque[Event] = deque()
         self._exit: int | None = None
         self._link = LinkState(False, ())
-        self._full = self._broken = False
+        self._full = self._broken = self._keys_ended = False
         self._look_again = self._redraw = self._clock.monotonic_ns()
         self._bell = doorbell.hang(parts.config.paths.panel_bell)
         self._desk = Desk(parts, selector, self._queue.append)
@@ -182,6 +184,7 @@ class Panel:
         if full != self._full:
             self._full = full
             self._queue.append(signals.Spool(now, full))
+        self._tell_keys(now)
         if self._desk.ledger_down:
             self._try_ledger(now)
 
@@ -197,6 +200,22 @@ class Panel:
         self._desk.ledger_down = False
         self._queue.append(signals.LedgerFault(now, ""))
         self._desk.sign_what_waits()
+
+    def _tell_keys(self, now: int) -> None:
+        floor = self._parts.ledger.floor_ms
+        wall = self._clock.wall(floor)
+        try:
+            # What the hospital has signed has passed, however little our own clock is worth.
+            self._parts.keyset.check_usable(floor, ClockTrust.FLOOR)
+            self._parts.keyset.check_usable(wall.ms, wall.trust)
+            ended = False
+        except NoKeyset as e:
+            ended = True
+            if not self._keys_ended:
+                log.error("%s", e)
+        if ended != self._keys_ended:
+            self._keys_ended = ended
+            self._queue.append(signals.KeysEnded(now, ended))
 
     def _tell_screen(self) -> None:
         broken = self._parts.face.broken

@@ -116,6 +116,7 @@ _SAYINGS: Final = {
     Say.CAMERA: Phrase.CAMERA_FAULT,
     Say.LEDGER: Phrase.LEDGER_FAULT,
     Say.SCREEN: Phrase.SCREEN_FAULT,
+    Say.KEYS: Phrase.KEYS_ENDED,
 }
 _BAD: Final = {
     Bad.LOST: Phrase.LOST,
@@ -235,6 +236,8 @@ class _Speaker:
             return Phrase.LEDGER_FAULT
         if state.screen_fault:
             return Phrase.SCREEN_FAULT
+        if state.keys_ended:
+            return Phrase.KEYS_ENDED
         if state.camera_fault or state.darkroom is Darkroom.BLOCKED:
             return Phrase.CAMERA_FAULT
         if state.stuck:

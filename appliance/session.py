@@ -181,6 +181,8 @@ def _hear(state: State, event: Event) -> Step:
             return replace(state, full=full), ()
         case signals.LedgerFault(_, why):
             return reports.ledger(state, why)
+        case signals.KeysEnded(_, ended):
+            return replace(state, keys_ended=ended), ()
         case signals.ScreenFault(_, broken):
             return reports.screen(state, broken)
         case signals.Stuck(_, button):

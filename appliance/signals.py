@@ -188,6 +188,13 @@ class ScreenFault(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class KeysEnded(Event):
+    """The time of the hospital's keyset is over, so there is nobody to seal to, or no longer."""
+
+    ended: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Stuck(Event):
     """A button has been down for longer than any finger holds it; its Up event ends it."""
 

@@ -63,6 +63,7 @@ class Say(StrEnum):
     CAMERA = "camera"
     LEDGER = "ledger"
     SCREEN = "screen"
+    KEYS = "keys"
 
 
 class Bad(StrEnum):
@@ -143,6 +144,7 @@ class State:
     full: bool = False
     ledger_fault: str = ""
     screen_fault: bool = False
+    keys_ended: bool = False
     camera_fault: str = ""
     stuck: tuple[Line, ...] = ()
     touched: int = 0
@@ -182,6 +184,8 @@ def refusal(state: State) -> Say | None:
         return Say.LEDGER
     if state.screen_fault:
         return Say.SCREEN
+    if state.keys_ended:
+        return Say.KEYS
     if state.camera_fault or state.darkroom is Darkroom.BLOCKED:
         return Say.CAMERA
     if no_room(state):

@@ -65,6 +65,7 @@ class Phrase(StrEnum):
     CLEANING = "cleaning"
     CAMERA_FAULT = "camera_fault"
     LEDGER_FAULT = "ledger_fault"
+    KEYS_ENDED = "keys_ended"
     SCREEN_FAULT = "screen_fault"
     CONSENT_STUCK = "consent_stuck"
     CAPTURE_STUCK = "capture_stuck"
@@ -113,6 +114,7 @@ to_undo        TO UNDO       | ZU LÖSCHEN            | À ANNULER           | Q
 cleaning       CLEANING      | REINIGUNG             | NETTOYAGE           | LIMPIEZA
 camera_fault   CAMERA/FAULT  | KAMERA/DEFEKT         | CAMÉRA/EN PANNE     | CÁMARA/AVERIADA
 ledger_fault   LEDGER/FAULT  | PROTOKOLL/DEFEKT      | JOURNAL/EN PANNE    | REGISTRO/AVERIADO
+keys_ended     KEYS/EXPIRED  | SCHLÜSSEL/ABGELAUFEN  | CLÉS/PÉRIMÉES       | CLAVES/CADUCADAS
 screen_fault   SCREEN/FAULT  | ANZEIGE/DEFEKT        | ÉCRAN/EN PANNE      | PANTALLA/AVERIADA
 consent_stuck  CONSENT/STUCK | ZUSTIMMUNG/KLEMMT     | ACCORD/BLOQUÉ       | PERMISO/ATASCADO
 capture_stuck  CAPTURE/STUCK | AUSLÖSER/KLEMMT       | PHOTO/BLOQUÉ        | FOTO/ATASCADO

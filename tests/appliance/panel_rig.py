@@ -88,8 +88,10 @@ class Eyes:
 class Rig:
     """One panel; ``until`` turns it until something is so."""
 
-    def __init__(self, folder: Path, *, release_seconds: float = 0.0) -> None:
-        self.ward = Ward(folder)
+    def __init__(
+        self, folder: Path, *, release_seconds: float = 0.0, not_after_ms: int = 2**50
+    ) -> None:
+        self.ward = Ward(folder, not_after_ms=not_after_ms)
         self._release_seconds = release_seconds
         self._listener = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._listener.bind(str(self.ward.paths.darkroom_socket))

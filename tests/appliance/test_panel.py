@@ -169,6 +169,17 @@ def test_a_keyset_is_taken_only_when_no_photo_is_under_way(rig: Rig) -> None:
     assert rig.ward.trusted.current.keyset.epoch == 2
 
 
+def test_P4_no_consent_is_taken_once_the_keysets_time_is_over(tmp_path: Path) -> None:
+    rig = Rig(tmp_path, not_after_ms=1_000)
+    rig.connect_darkroom()
+    rig.ward.ledger.floor_ms = 2_000  # the hospital has signed a time: a clock cannot deny it
+    rig.until(lambda: rig.state.keys_ended, "the end of the keys")
+    rig.press_consent()
+    rig.until(lambda: rig.state.notice, "the refusal")
+    assert not rig.bodies(events.Consent) and not rig.eyes.lit
+    rig.close()
+
+
 def test_P8_an_older_keyset_is_refused_and_said(rig: Rig) -> None:
     keys = rig.ward.hospital.keyset.keyset
     forged = keyset.issue(

@@ -194,6 +194,7 @@ def test_a_loss_is_said_inside_the_next_window_too(ward: Rehearsal) -> None:
         (signals.LedgerFault(0, "read-only"), ("LEDGER", "FAULT")),
         (signals.CameraFault(0, "no_camera"), ("CAMERA", "FAULT")),
         (signals.ScreenFault(0, True), ("SCREEN", "FAULT")),
+        (signals.KeysEnded(0, True), ("KEYS", "EXPIRED")),
         (signals.Stuck(0, Line.CONSENT), ("CONSENT", "STUCK")),
         (signals.Stuck(0, Line.CAPTURE), ("CAPTURE", "STUCK")),
         (signals.Spool(0, True), ("BUSY", "SENDING")),

@@ -76,6 +76,7 @@ def test_a_double_press_to_finish_does_not_open_a_new_window(opened: Rehearsal) 
     [
         (signals.LedgerFault(0, "read-only file system"), Say.LEDGER),
         (signals.ScreenFault(0, True), Say.SCREEN),
+        (signals.KeysEnded(0, True), Say.KEYS),
         (signals.CameraFault(0, "no_camera"), Say.CAMERA),
         (signals.Spool(0, True), Say.BUSY),
     ],
@@ -95,6 +96,7 @@ def test_no_consent_is_taken_while_something_is_in_its_way(
     [
         (signals.LedgerFault(0, "full"), signals.LedgerFault(0, "")),
         (signals.ScreenFault(0, True), signals.ScreenFault(0, False)),
+        (signals.KeysEnded(0, True), signals.KeysEnded(0, False)),
         (signals.CameraFault(0, "no_camera"), signals.CameraFault(0, "")),
         (signals.Spool(0, True), signals.Spool(0, False)),
     ],

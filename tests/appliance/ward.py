@@ -29,10 +29,10 @@ class Hospital:
     keyset: keyset.SignedKeyset
 
     @classmethod
-    def found(cls) -> "Hospital":
+    def found(cls, not_after_ms: int = 2**50) -> "Hospital":
         root, receipts = Ed25519Signer(os.urandom(32)), Ed25519Signer(os.urandom(32))
         opening = hpke.RecipientPrivate.generate(hpke.SuiteName.P256)
-        keys = keyset.Keyset(1, 2**50, (opening.public,), (receipts.public,), ())
+        keys = keyset.Keyset(1, not_after_ms, (opening.public,), (receipts.public,), ())
         return cls(root, receipts, opening, keyset.issue(keys, root))
 
     def receipt(self, photo: bytes, status: Status = Status.FILED, number: int = 1) -> bytes:
@@ -44,9 +44,9 @@ class Hospital:
 class Ward:
     """One device's folders on disk, started anew as often as a test likes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, not_after_ms: int = 2**50) -> None:
         self.paths = PathSettings(run=folder / "run", state=folder / "state")
-        self.hospital = Hospital.found()
+        self.hospital = Hospital.found(not_after_ms)
         self.signer = Ed25519Signer(os.urandom(32))
         self.boot = os.urandom(16)
         (folder / "keyset.cose").write_bytes(self.hospital.keyset.raw)
