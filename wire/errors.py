@@ -40,7 +40,7 @@ class BrokenLink(VerificationError):
     """Entries or envelope are each well made, but do not belong together."""
 
 
-_NAMES = {
+NAMES = {
     HeaderError: "header failure",
     WrongType: "type failure",
     UntrustedKey: "key failure",
@@ -54,7 +54,7 @@ _NAMES = {
 
 def failure(error: FormatError | VerificationError) -> str:
     """Return the failure's name in the specification and its test vectors."""
-    for kind, name in _NAMES.items():
+    for kind, name in NAMES.items():
         if isinstance(error, kind):
             return name
     return "format failure" if isinstance(error, FormatError) else "verification failure"

@@ -7,7 +7,7 @@ same rules as reading: what could not be read again is never signed or sent.
 
 import re
 import types
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, fields
 from enum import StrEnum
 from functools import cache
@@ -86,27 +86,51 @@ def _out(value: Any) -> object:
 
 def from_map(shape: type[T], value: object, what: str) -> T:
     """Build ``shape`` from a decoded map; any deviation is a FormatError that names the field."""
-    if not isinstance(value, dict):
-        raise FormatError(f"{what} is not a map")
-    hints = _hints(cast(Hashable, shape))
-    extra = [key for key in value if key not in hints]
-    if extra:
-        raise FormatError(f"{what} has an unknown field {str(extra[0])[:40]!r}")
-    built: dict[str, object] = {}
-    for name, kind in hints.items():
-        inner = _optional(kind)
-        if name not in value:
-            if inner is None:
-                raise FormatError(f"{what} lacks the field {name!r}")
-            built[name] = None
-            continue
-        built[name] = _into(inner or kind, value[name], f"{what}.{name}")
-    return shape(**built)
+    built: T = _reader(cast(Hashable, shape))(value, what)
+    return built
+
+
+Read = Callable[[Any, str], Any]
+"""Checks one decoded value, named ``what`` in an error, and returns it as its field holds it."""
 
 
 @cache
-def _hints(shape: Hashable) -> dict[str, Any]:
-    return get_type_hints(shape, include_extras=True)
+def _reader(kind: Any) -> Read:
+    """Return what reads a value of this type; a declaration is looked at once, not per message."""
+    limit: Size | Range | Matches | None = None
+    if get_origin(kind) is Annotated:
+        kind, limit = get_args(kind)[:2]
+    origin = get_origin(kind) or kind
+    if origin is tuple:
+        return _list_reader(get_args(kind)[0], limit)
+    if issubclass(origin, StrEnum):
+        return _word_reader(origin)
+    if hasattr(origin, "__dataclass_fields__"):
+        return _map_reader(origin)
+    return _plain_reader(origin, limit)
+
+
+def _map_reader(shape: Any) -> Read:
+    hints = get_type_hints(shape, include_extras=True)
+    inner = {name: _optional(kind) for name, kind in hints.items()}
+    readers = {name: _reader(inner[name] or kind) for name, kind in hints.items()}
+    missing_allowed = {name: None for name, kind in inner.items() if kind is not None}
+
+    def read(value: Any, what: str) -> Any:
+        if not isinstance(value, dict):
+            raise FormatError(f"{what} is not a map")
+        for key in value:
+            if key not in readers:
+                raise FormatError(f"{what} has an unknown field {str(key)[:40]!r}")
+        built = dict(missing_allowed)
+        for name, reader in readers.items():
+            if name in value:
+                built[name] = reader(value[name], f"{what}.{name}")
+            elif name not in missing_allowed:
+                raise FormatError(f"{what} lacks the field {name!r}")
+        return shape(**built)
+
+    return read
 
 
 def _optional(kind: Any) -> Any:
@@ -118,42 +142,51 @@ def _optional(kind: Any) -> Any:
     return None
 
 
-def _into(kind: Any, value: object, what: str) -> object:
-    limit: Size | Range | Matches | None = None
-    if get_origin(kind) is Annotated:
-        kind, limit = get_args(kind)[:2]
-    if get_origin(kind) is tuple:
+def _list_reader(item: Any, limit: Size | Range | Matches | None) -> Read:
+    reader = _reader(item)
+
+    def read(value: Any, what: str) -> Any:
         if not isinstance(value, (list, tuple)):
             raise FormatError(f"{what} is not a list")
-        _limit(limit, value, what)
-        item = get_args(kind)[0]
-        return tuple(_into(item, one, f"{what}[{i}]") for i, one in enumerate(value))
-    if isinstance(kind, type) and issubclass(kind, StrEnum):
-        if not isinstance(value, str) or value not in {member.value for member in kind}:
+        _check(limit, value, what)
+        return tuple(reader(one, f"{what}[{i}]") for i, one in enumerate(value))
+
+    return read
+
+
+def _word_reader(words: type[StrEnum]) -> Read:
+    known = {member.value: member for member in words}
+
+    def read(value: Any, what: str) -> Any:
+        if not isinstance(value, str) or value not in known:
             raise FormatError(f"{what} is {str(value)[:40]!r}, which is not known")
-        return kind(value)
-    if isinstance(kind, type) and hasattr(kind, "__dataclass_fields__"):
-        return from_map(kind, value, what)
-    origin = get_origin(kind) or kind
-    if type(value) is not origin:
-        raise FormatError(f"{what} is not of type {origin.__name__}")
-    if isinstance(value, dict) and not all(isinstance(key, str) for key in value):
-        raise FormatError(f"{what} has a key that is not text")
-    _limit(limit, value, what)
-    return value
+        return known[value]
+
+    return read
 
 
-def _limit(limit: Size | Range | Matches | None, value: Any, what: str) -> None:
-    if isinstance(limit, Range) and not limit.least <= value <= limit.most:
-        raise FormatError(f"{what} is {value}; allowed are {limit.least} to {limit.most}")
-    if isinstance(limit, Size):
-        length = len(value.encode(errors="replace")) if isinstance(value, str) else len(value)
-        if not limit.least <= length <= limit.most:
-            raise FormatError(
-                f"{what} has length {length}; allowed are {limit.least} to {limit.most}"
-            )
-    if isinstance(limit, Matches) and not re.fullmatch(limit.pattern, value):
-        raise FormatError(f"{what} is {value[:40]!r}, which is not of the form {limit.pattern}")
+def _plain_reader(kind: type, limit: Size | Range | Matches | None) -> Read:
+    def read(value: Any, what: str) -> Any:
+        if type(value) is not kind:
+            raise FormatError(f"{what} is not of type {kind.__name__}")
+        if isinstance(value, dict) and not all(isinstance(key, str) for key in value):
+            raise FormatError(f"{what} has a key that is not text")
+        _check(limit, value, what)
+        return value
+
+    return read
+
+
+def _check(limit: Size | Range | Matches | None, value: Any, what: str) -> None:
+    match limit:
+        case Range(least, most) if not least <= value <= most:
+            raise FormatError(f"{what} is {value}; allowed are {least} to {most}")
+        case Size(least, most):
+            length = len(value.encode(errors="replace")) if isinstance(value, str) else len(value)
+            if not least <= length <= most:
+                raise FormatError(f"{what} has length {length}; allowed are {least} to {most}")
+        case Matches(pattern) if not re.fullmatch(pattern, value):
+            raise FormatError(f"{what} is {value[:40]!r}, which is not of the form {pattern}")
 
 
 def pack(message: Any) -> bytes:
