@@ -106,7 +106,7 @@ def test_how_many_chunks_a_photo_has() -> None:
 
 @pytest.mark.alone
 def test_a_chunk_is_decoded_in_the_time_of_a_few_copies() -> None:
-    """The strict decoder must not be what a transfer waits for: 15 µs where 96 KiB were tried."""
+    """The strict decoder must not be what a transfer waits for: 12 µs when it was written."""
     data = messages.encode(Data(PHOTO, 5, bytes(messages.CHUNK)))
     assert len(data) < messages.CHUNK + 128
 
