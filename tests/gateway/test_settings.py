@@ -48,7 +48,7 @@ def test_a_host_is_all_that_must_be_said(tmp_path: Path) -> None:
         ("[broker]\nhost='b'\n[limits]\nenvelope_mib=41", "limits.envelope_mib", "use 1 to 40"),
         ("[broker]\nhost='b'\n[limits]\ntransfers=0", "limits.transfers", "use 1 to 10000"),
         ("[broker]\nhost='b'\n[limits]\nincoming_mib=3", "limits.incoming_mib", "at least one"),
-        ("[broker]\nhost='b'\n[limts]\ntransfers=1", "limts", "did you mean limits?"),
+        ("[broker]\nhost='b'\n[limit]\ntransfers=1", "limit", "did you mean limits?"),
     ],
 )
 def test_P10_a_wrong_setting_is_named(
