@@ -114,7 +114,7 @@ class Darkroom:
         """Wait for a consent, carry out orders, end. Closes the camera and the line."""
         try:
             return self._live()
-        except BrokenPipeError:
+        except ConnectionError:
             return Exit.ENDED
         finally:
             self._close()

@@ -2,6 +2,7 @@
 
 import io
 import os
+import select
 import signal
 import socket
 import subprocess
@@ -28,6 +29,7 @@ from appliance.orders import (
 from appliance.simulator.world import CameraWorld
 from base.memory import ALLOCATOR_ENV
 from tests.appliance.bedside import HEIGHT, WIDTH, Bedside, Life
+from tests.waiting import until
 from wire import envelope
 from wire.events import Level
 from wire.ledger import SignedEntry
@@ -325,6 +327,18 @@ def test_a_panel_that_dies_ends_it(bedside: Bedside) -> None:
     with bedside.start() as life:
         bedside.open(life)
         life.line.close()
+        assert life.process.wait(10) == Exit.ENDED
+
+
+def test_a_panel_that_is_killed_with_unread_views_ends_it_the_ordinary_way(
+    bedside: Bedside,
+) -> None:
+    with bedside.start() as life:
+        bedside.open(life)
+        life.wait_for_view()
+        queued = life.line.fileno()
+        until(lambda: select.select([queued], [], [], 0)[0], 5, "another viewfinder frame")
+        os.close(life.line._connection.detach())
         assert life.process.wait(10) == Exit.ENDED
 
 
