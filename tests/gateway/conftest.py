@@ -1,7 +1,7 @@
 """A gateway for each test, closed at its end; the site's keys are made once."""
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -9,6 +9,7 @@ import pytest
 from cli import pki
 from tests.gateway.bedside import Device
 from tests.gateway.hospital import Hospital
+from tests.gateway.running import Running
 from wire.hpke import SuiteName
 
 
@@ -32,3 +33,14 @@ def hospital(tmp_path: Path, _keys: Path) -> Iterator[Hospital]:
 def device(hospital: Hospital) -> Device:
     """A device that the hospital knows."""
     return hospital.enrol()
+
+
+@pytest.fixture(scope="module")
+def running(
+    tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]
+) -> Iterator[Running]:
+    """A site with a real broker, where the gateway is started and killed as a process."""
+    made = Running(tmp_path_factory.mktemp("site"), free_port())
+    made.connect()
+    yield made
+    made.close()
