@@ -266,11 +266,10 @@ def test_ctrl_c_ends_it_with_a_word(tmp_path: Path) -> None:
             return None
 
     with subprocess.Popen(
-        [*PROGRAM, "ledger", "show", str(fifo)],
+        # Tests that a shell has put into the background ignore Ctrl-C, and so would this.
+        ["env", "--default-signal=INT", *PROGRAM, "ledger", "show", str(fifo)],
         stderr=subprocess.PIPE,
         text=True,
-        # Tests that a shell has put into the background ignore Ctrl-C, and so would this.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as process:
         writer = until(open_other_end, 20, "it to read the ledger")
         process.send_signal(signal.SIGINT)
