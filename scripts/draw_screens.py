@@ -1,4 +1,5 @@
-"""Draws every screen of the device in every language into docs/screens.png.
+"""Draws every screen of the device in every language into docs/screens.png, and one photo's
+screens for the README into docs/walk.png.
 
     python scripts/draw_screens.py            draw it
     python scripts/draw_screens.py --check    exit 1 when the committed picture is out of date
@@ -36,6 +37,7 @@ from appliance.wording import LANGUAGES  # noqa: E402
 
 LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ 0123456789+?:!/-.,'()=%&#ÄÖÜÉÈÊËÇÀÂÎÏÔŒÙÛÑÁÍÓÚ¿¡"
 SHEET: Final = ROOT / "docs" / "screens.png"
+WALK: Final = ROOT / "docs" / "walk.png"
 SCENE: Final = ROOT / "appliance" / "simulator" / "scenes" / "retina.jpg"
 _EDGE: Final = 8
 _TWO_PM: Final = 14 * 3600 * SECOND
@@ -216,6 +218,20 @@ def sheet() -> Image.Image:
     return paper
 
 
+def walk() -> Image.Image:
+    """Draw one photo's screens in English, in a row, twice as large: the README's picture."""
+    wanted = ("idle", "ready", "CAPTURE", "sealed", "filed")
+    scenes = {scene.happened: scene for scene in gallery()}
+    seen = finder()
+    step = 2 * WIDTH + 3 * _EDGE
+    paper = Image.new("L", (len(wanted) * step - _EDGE, 2 * HEIGHT + 4 * _EDGE), 0)
+    for number, happened in enumerate(wanted):
+        screen = picture(scenes[happened], "en", seen).convert("L")
+        large = screen.resize((2 * WIDTH, 2 * HEIGHT), Image.Resampling.NEAREST)
+        paper.paste(large, (number * step + _EDGE, 2 * _EDGE))
+    return paper.convert("1")
+
+
 def main() -> int:
     """Draw, or compare."""
     drawn = sheet()
@@ -223,6 +239,7 @@ def main() -> int:
         with Image.open(SHEET) as committed:
             return int(committed.convert("1").tobytes() != drawn.tobytes())
     drawn.save(SHEET, optimize=True)
+    walk().save(WALK, optimize=True)
     return 0
 
 
