@@ -10,12 +10,14 @@ client has no way to tell the broker. And it moves whole buffers: the MQTT libra
 headers byte by byte and copies the unsent rest of a packet after every 16 KiB TLS record.
 """
 
+import contextlib
 import errno
 import os
 import selectors
 import socket
 import ssl
 
+_GOODBYE_SECONDS = 0.5
 RECORD = 16384  # the largest TLS record (RFC 8446, section 5.1): one SSL_read yields no more
 
 
@@ -37,6 +39,7 @@ class Pipe:
         self._at = 0
         self.drained = True
         self.failure: OSError | None = None
+        self.said_goodbye = False
 
     def recv(self, size: int) -> bytes:
         """Up to ``size`` bytes; SSLWantReadError when there are none, b"" at the end."""
@@ -101,6 +104,16 @@ class Pipe:
         return len(self._spare) - self._at + self._sock.pending()
 
     def close(self) -> None:
+        """Close; after a goodbye wait a moment for the other side to have read it.
+
+        What lies here unread would make the kernel send a reset, and the goodbye be lost with it.
+        """
+        if self.said_goodbye:
+            with contextlib.suppress(OSError):
+                self._sock.settimeout(_GOODBYE_SECONDS)
+                self._sock.shutdown(socket.SHUT_WR)  # from here on the bytes are raw
+                while self._sock.recv(RECORD):
+                    pass
         self._sock.close()
 
 

@@ -211,22 +211,31 @@ class Link:
         return self._drain()
 
     def stop(self, seconds: float = 2.0) -> None:
-        """Send what is queued and say goodbye, so that no will is published; then close.
+        """Let what was published be answered and say goodbye, so that no will is published.
 
-        Waits up to ``seconds`` for the kernel to take it. ``start`` begins anew.
+        Waits up to ``seconds``; what the broker still says is dropped. ``start`` begins anew.
         """
         session = self._session
         if session is not None and self._online:
-            session.goodbye()
             deadline = self._clock() + seconds
-            while session.wants_write and session.lost is None and self._clock() < deadline:
-                with selectors.DefaultSelector() as own:
-                    own.register(self._watched, selectors.EVENT_WRITE)
-                    own.select(max(0.0, deadline - self._clock()))
-                session.write()
+            self._finish(session, deadline, lambda: not (session.in_flight or self._waiting))
+            session.goodbye()
+            self._finish(session, deadline, lambda: not session.wants_write)
         self._close()
         self._retry_at = None
         self._events.clear()
+
+    def _finish(self, session: Session, deadline: float, done: Callable[[], bool]) -> None:
+        """Turn this session alone until it is done or over, or the deadline has passed."""
+        while session.lost is None and not done() and self._clock() < deadline:
+            mask = selectors.EVENT_READ | (selectors.EVENT_WRITE if session.wants_write else 0)
+            with selectors.DefaultSelector() as own:
+                own.register(session, mask)
+                own.select(max(0.0, deadline - self._clock()))
+            session.read()
+            self._refill(session)
+            if session.lost is None:
+                session.write()
 
     # -- sending ----------------------------------------------------------------------------------
 
@@ -341,9 +350,13 @@ class Link:
             if session.lost is not None:
                 self._lose(session.lost)
                 return
-            while limits and self._waiting and len(session.in_flight) < limits.window:
-                session.send(self._waiting.popleft())
+            self._refill(session)
         self._watch()
+
+    def _refill(self, session: Session) -> None:
+        limits = session.limits
+        while limits and self._waiting and len(session.in_flight) < limits.window:
+            session.send(self._waiting.popleft())
 
     def _keep_alive(self, now: float) -> None:
         assert self._session is not None
@@ -360,11 +373,8 @@ class Link:
         session = self._session
         next_version, at_once = V5, False  # every new start tries the best there is
         if session is not None:
-            biggest = max((message.size for message in session.in_flight.values()), default=0)
-            if biggest > max(session.proven, SMALLEST_PACKET):
-                # A broker of 3.1.1 cannot say what is too large for it, it just hangs up.
-                self._ceiling = max(SMALLEST_PACKET, biggest // 2)
-                self._ceiling_until = self._clock() + _CEILING_SECONDS
+            if session.hung_up and not session.limit_stated:
+                self._suspect(session)
             if session.version_refused or (session.silent_end and self._version == V5):
                 next_version, at_once = V311, session.version_refused
         self._close()
@@ -372,6 +382,13 @@ class Link:
         seconds = 0.0 if at_once else self._backoff.wait()
         self._retry_at = self._clock() + seconds
         self._events.append(Offline(why, seconds))
+
+    def _suspect(self, session: Session) -> None:
+        """Make packets smaller: a 3.1.1 broker cannot say what is too large, it just hangs up."""
+        biggest = max((message.size for message in session.in_flight.values()), default=0)
+        if biggest > max(session.proven, SMALLEST_PACKET):
+            self._ceiling = max(SMALLEST_PACKET, biggest // 2)
+            self._ceiling_until = self._clock() + _CEILING_SECONDS
 
     def _close(self) -> None:
         self._unwatch()

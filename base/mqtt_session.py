@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 NO_SUBSCRIBERS = 0x10  # PUBACK: heard, and nobody is there to be told
 V5, V311 = 5, 4  # the protocol levels as they stand in CONNECT
 _TOO_OLD = (0x01, 0x84)  # CONNACK: protocol version not supported, in 3.1.1 and in 5
+_TOO_LARGE = 0x95  # DISCONNECT: packet too large
+_HANG_UP = (ConnectionResetError, BrokenPipeError)
 _PACKETS_PER_TURN = 64  # then the caller's other work gets its turn
 
 
@@ -139,6 +141,8 @@ class Session:
         self.happened: deque[Message | Taken | NotTaken | Trouble] = deque()
         self.limits: Limits | None = None
         self.lost: str | None = None
+        self.hung_up = False  # the broker ended it, perhaps over the size of a packet
+        self.limit_stated = False  # it said how large a packet may be
         self.silent_end = False  # over before the broker said a sensible word
         self.version_refused = False
         self.retain_allowed = True
@@ -226,6 +230,7 @@ class Session:
 
     def goodbye(self) -> None:
         """Queue DISCONNECT: the broker then publishes no will."""
+        self._pipe.said_goodbye = True
         self._guard(self._client.disconnect)
 
     def close(self) -> None:
@@ -247,6 +252,8 @@ class Session:
     def _ended(self) -> bool:
         if self.lost is None and self._client.socket() is None:
             self.lost = self._why_closed()
+            failure = self._pipe.failure
+            self.hung_up = failure is None or isinstance(failure, _HANG_UP)
             self.silent_end = self._stated is None
         return self.lost is not None
 
@@ -285,6 +292,7 @@ class Session:
             return
         self.retain_allowed = bool(getattr(given, "RetainAvailable", 1))
         packet = int(getattr(given, "MaximumPacketSize", self._largest_outbound))
+        self.limit_stated = hasattr(given, "MaximumPacketSize")
         self._stated = Limits(
             window=int(getattr(given, "ReceiveMaximum", 65535)),
             packet=min(packet, self._largest_outbound),
@@ -306,6 +314,7 @@ class Session:
     def _on_disconnect(self, flags: Any, reason: ReasonCode, _given: object) -> None:
         if flags.is_disconnect_packet_from_server:
             self.lost = self.lost or f"{self._host} ended the connection: {str(reason).lower()}"
+            self.hung_up = reason.value == _TOO_LARGE
         elif reason.getName() == "Keep alive timeout":
             self.lost = self.lost or f"{self._host} fell silent"
 

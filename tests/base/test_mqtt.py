@@ -423,11 +423,15 @@ def test_the_will_is_published_when_we_vanish_and_not_when_we_say_goodbye(
     loop.events[A].clear()
     link.start()
     loop.online(A)
-    link.stop()
-    other = loop.add(site.settings(B))
-    loop.online(B)
-    other.publish(f"ws/v1/{B}/u/state", b"after")
-    assert loop.first(GATEWAY, Message).payload == b"after"
+    for n in range(10):  # with its last word still unanswered
+        link.publish(f"ws/v1/{A}/u/state", b"farewell %d" % n)
+        link.stop()
+        link.start()
+        loop.events[A].clear()
+        loop.online(A)
+    loop.until(lambda: len(loop.events[GATEWAY]) >= 10, 10, "ten farewells")
+    heard = [event.payload for event in loop.events[GATEWAY] if isinstance(event, Message)]
+    assert heard == [b"farewell %d" % n for n in range(10)]
 
 
 # -- limits ---------------------------------------------------------------------------------------
@@ -491,6 +495,16 @@ def test_a_wide_window_is_used_whole(site: Site, loop: Loop, free_port: Port) ->
         for n in range(40):
             link.publish(f"ws/v1/{A}/u/state", b"x", tag=n)
         assert loop.first(A, Taken).tag == 39
+
+
+def test_what_waits_is_still_sent_before_the_goodbye(site: Site, loop: Loop) -> None:
+    link = loop.add(site.settings(A))
+    loop.add(site.settings(GATEWAY), subscriptions=["ws/v1/+/u/#"])
+    loop.online()
+    for n in range(100):
+        link.publish(f"ws/v1/{A}/u/state", b"%d" % n)
+    link.stop()
+    loop.until(lambda: len(loop.events[GATEWAY]) == 101, 10, "all hundred")
 
 
 def test_a_full_queue_says_so(site: Site, loop: Loop) -> None:

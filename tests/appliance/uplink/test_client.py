@@ -21,7 +21,7 @@ from tests.appliance.uplink.hospital import Hospital
 from tests.brokers import GATEWAY, OTHER_GATEWAY, Loop, Site
 from tests.fake_broker import Proxy
 from wire import cbor, ledger, topics
-from wire.messages import Busy, Data, Init, LedgerBatch, Ready, Refused, Signed, decode
+from wire.messages import CHUNK, Busy, Data, Init, LedgerBatch, Ready, Refused, Signed, decode
 
 DEVICE = "bed-1"
 BOOT = b"b" * 16
@@ -268,6 +268,8 @@ def test_a_line_that_swallows_everything_is_given_up_and_the_photo_resumes(
         ward.until(lambda: ward.mail("receipt"), 20, "a receipt")
         assert ward.hospital.photos[photo] == envelope
         assert seen <= -(-3_000_000 // 98304) + 16
+        inits = [what for _, what in ward.hospital.heard if isinstance(what, Init)]
+        assert {init.chunk for init in inits} == {CHUNK}  # silence says nothing about sizes
         ward.uplink.close()
     ward.uplink = ward.new_uplink()
 
