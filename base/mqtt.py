@@ -44,7 +44,9 @@ from base.mqtt_session import (
     Will,
     overhead,
 )
+from base.packet_size import Ceiling
 from base.tls import TlsFiles
+from base.watching import Watch
 
 __all__ = [
     "NO_SUBSCRIBERS",
@@ -65,9 +67,7 @@ __all__ = [
     "Will",
 ]
 
-SMALLEST_PACKET = 20 * 1024  # a broker that takes less is of no use: a 16 KiB chunk must fit
 _STABLE_SECONDS = 10.0  # a connection that lived this long was a good one
-_CEILING_SECONDS = 24 * 3600.0  # how long a suspicion against a packet size lasts
 
 
 class LinkDown(WardsealError):
@@ -137,12 +137,10 @@ class Link:
         self._will = will
         self._clock = clock
         self._backoff = Backoff(longest=settings.retry_longest_seconds, uniform=uniform)
-        self._selector: selectors.BaseSelector | None = None
-        self._watched = -1
-        self._events: deque[Event] = deque()
+        self._watch = Watch(self)
+        self._events: list[Event] = []
         self._version = V5
-        self._ceiling = settings.largest_packet
-        self._ceiling_until: float | None = None
+        self._ceiling = Ceiling(settings.largest_packet)
         self._retry_at: float | None = None
         self._dial: Dial | None = None
         self._session: Session | None = None
@@ -156,7 +154,7 @@ class Link:
 
     def register(self, selector: selectors.BaseSelector) -> None:
         """Use this selector from now on; the keys' ``data`` is this link."""
-        self._selector = selector
+        self._watch.use(selector)
 
     def start(self) -> None:
         """Connect at the next ``tick``."""
@@ -199,7 +197,7 @@ class Link:
 
     def service(self, key: selectors.SelectorKey, mask: int) -> list[Event]:
         """Handle what the selector reported; ``key`` may be older than the last change."""
-        if key.fd == self._watched:
+        if key.fd == self._watch.fd:
             if self._dial is not None:
                 self._shake(self._dial)
             elif self._session is not None:
@@ -251,23 +249,18 @@ class Link:
     @property
     def room(self) -> int:
         """How many messages would leave at once, without waiting for an acknowledgement."""
-        limits = self.limits
-        if limits is None or self._session is None:
+        if self.limits is None or self._session is None:
             return 0
-        return max(0, limits.window - len(self._session.in_flight) - len(self._waiting))
+        return max(0, self.limits.window - len(self._session.in_flight) - len(self._waiting))
 
     def largest_payload(self, topic: str) -> int:
         """Bytes of payload that fit into one packet on ``topic`` with this broker."""
         limits = self.limits
-        return max(0, (limits.packet if limits else self._ceiling) - overhead(topic))
+        largest = limits.packet if limits else self._ceiling.at(self._clock())
+        return max(0, largest - overhead(topic))
 
     def publish(
-        self,
-        topic: str,
-        payload: bytes | bytearray,
-        *,
-        retain: bool = False,
-        tag: object = None,
+        self, topic: str, payload: bytes | bytearray, *, retain: bool = False, tag: object = None
     ) -> None:
         """Send at QoS 1. Raises LinkDown, LinkFull or MessageTooLarge; then nothing was sent.
 
@@ -285,7 +278,7 @@ class Link:
             )
         if len(session.in_flight) < limits.window:
             session.send(message)
-            self._watch()
+            self._look_out()
         elif len(self._waiting) < self.settings.outbound_queue:
             self._waiting.append(message)
         else:
@@ -294,8 +287,6 @@ class Link:
     # -- connecting -------------------------------------------------------------------------------
 
     def _begin(self, now: float) -> None:
-        if self._ceiling_until is not None and now >= self._ceiling_until:
-            self._ceiling, self._ceiling_until = self.settings.largest_packet, None
         self._retry_at = None
         self._connect_by = now + self.settings.connect_seconds
         try:
@@ -305,14 +296,14 @@ class Link:
                 tls.client_context(self.settings.tls),
                 unacknowledged_seconds=self.settings.keepalive_seconds,
             )
-        except (OSError, WardsealError) as error:
+        except (OSError, ValueError, WardsealError) as error:
             self._lose(tls.words(error, self.settings.host))
-        self._watch()
+        self._look_out()
 
     def _shake(self, dial: Dial) -> None:
         try:
             pipe = dial.step(largest=self.settings.largest_packet)
-        except OSError as error:
+        except (OSError, ValueError) as error:
             self._lose(tls.words(error, self.settings.host))
             return
         if pipe is not None:
@@ -329,7 +320,7 @@ class Link:
             keepalive_seconds=self.settings.keepalive_seconds,
             inbound_window=self.settings.inbound_window,
             largest_inbound=self.settings.largest_packet,
-            largest_outbound=self._ceiling,
+            largest_outbound=self._ceiling.at(self._clock()),
             subscriptions=self._subscriptions,
             will=self._will() if self._will is not None else None,
         )
@@ -351,7 +342,7 @@ class Link:
                 self._lose(session.lost)
                 return
             self._refill(session)
-        self._watch()
+        self._look_out()
 
     def _refill(self, session: Session) -> None:
         limits = session.limits
@@ -374,7 +365,8 @@ class Link:
         next_version, at_once = V5, False  # every new start tries the best there is
         if session is not None:
             if session.hung_up and not session.limit_stated:
-                self._suspect(session)
+                biggest = max((each.size for each in session.in_flight.values()), default=0)
+                self._ceiling.suspect(biggest, proven=session.proven, now=self._clock())
             if session.version_refused or (session.silent_end and self._version == V5):
                 next_version, at_once = V311, session.version_refused
         self._close()
@@ -383,15 +375,8 @@ class Link:
         self._retry_at = self._clock() + seconds
         self._events.append(Offline(why, seconds))
 
-    def _suspect(self, session: Session) -> None:
-        """Make packets smaller: a 3.1.1 broker cannot say what is too large, it just hangs up."""
-        biggest = max((message.size for message in session.in_flight.values()), default=0)
-        if biggest > max(session.proven, SMALLEST_PACKET):
-            self._ceiling = max(SMALLEST_PACKET, biggest // 2)
-            self._ceiling_until = self._clock() + _CEILING_SECONDS
-
     def _close(self) -> None:
-        self._unwatch()
+        self._watch.leave()
         if self._dial is not None:
             self._dial.close()
         if self._session is not None:
@@ -401,31 +386,13 @@ class Link:
         self._stable_at = None
         self._waiting.clear()
 
-    # -- the selector -----------------------------------------------------------------------------
-
-    def _watch(self) -> None:
+    def _look_out(self) -> None:
         if self._dial is not None:
-            fd, mask = self._dial.fileno(), self._dial.interest
+            self._watch.watch(self._dial.fileno(), self._dial.interest)
         elif self._session is not None:
-            fd, mask = self._session.fileno(), selectors.EVENT_READ
-            if self._session.wants_write:
-                mask |= selectors.EVENT_WRITE
-        else:
-            return
-        assert self._selector is not None, "register() comes before start()"
-        if fd != self._watched:
-            self._unwatch()
-            self._selector.register(fd, mask, self)
-            self._watched = fd
-        elif self._selector.get_key(fd).events != mask:
-            self._selector.modify(fd, mask, self)
-
-    def _unwatch(self) -> None:
-        if self._watched != -1 and self._selector is not None:
-            self._selector.unregister(self._watched)
-        self._watched = -1
+            writing = selectors.EVENT_WRITE if self._session.wants_write else 0
+            self._watch.watch(self._session.fileno(), selectors.EVENT_READ | writing)
 
     def _drain(self) -> list[Event]:
-        events = list(self._events)
-        self._events.clear()
+        events, self._events = self._events, []
         return events

@@ -218,6 +218,12 @@ def test_a_name_that_nobody_knows_is_said(site: Site, loop: Loop) -> None:
     assert why_not(loop).startswith("cannot reach broker.invalid: ")
 
 
+@pytest.mark.parametrize("host", ["", ".", "a" * 300, "bro\0ker", "b\udc80", "-", "ws://x"])
+def test_P10_no_host_name_raises(site: Site, loop: Loop, host: str) -> None:
+    loop.add(site.settings(A, host=host))
+    assert why_not(loop)
+
+
 @pytest.mark.parametrize("setting", ["ca", "certificate", "key"])
 def test_a_missing_or_broken_file_is_named(
     site: Site, loop: Loop, tmp_path: Path, setting: str
