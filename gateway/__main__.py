@@ -155,6 +155,7 @@ def build(
     )
     housekeeping = Housekeeping(
         store=store,
+        registry=registry,
         reception=reception,
         withdrawals=withdrawals,
         vault=vault,

@@ -23,6 +23,7 @@ from pathlib import Path
 
 from sqlalchemy.orm import Session
 
+from base.errors import WardsealError
 from base.memory import Buffer, wipe_file
 from gateway import receipts, withdrawal, worklist
 from gateway.decoding import Decoders, Undecodable
@@ -39,6 +40,14 @@ from wire.messages import Status
 from wire.proof import Proof, parse_bundle
 
 log = logging.getLogger(__name__)
+
+
+class _Doubtful(WardsealError):
+    """The photo decrypts, and a person must look at it."""
+
+    def __init__(self, doubts: tuple[Doubt, ...]) -> None:
+        super().__init__("; ".join(doubt.why for doubt in doubts))
+        self.doubts = doubts
 
 
 class Custodian:
@@ -77,6 +86,25 @@ class Custodian:
         Then nothing was signed, the bundle is where it was, and ``take`` may be tried again.
         ``doubts`` are the reception's.
         """
+        try:
+            return self._bring_in(bundle, proof, doubts)
+        except Rejected as e:
+            return self._reject(proof, str(e), bundle)
+        except _Doubtful as e:
+            return self._hold(proof, e.doubts, bundle)
+        except FilingError as e:
+            return self._hold(proof, (Doubt(str(e)),), bundle, refile=True)
+
+    def refile(self, bundle: Path, proof: Proof) -> Answer | None:
+        """Try again to file a photo that is HELD only because a record system failed."""
+        try:
+            return self._bring_in(bundle, proof, ())
+        except (Rejected, _Doubtful, FilingError) as e:
+            log.info("photo %s: still held: %s", proof.photo.hex(), e)
+            return None
+
+    def _bring_in(self, bundle: Path, proof: Proof, doubts: tuple[Doubt, ...]) -> Answer | None:
+        """Open, look, file. Raises Rejected, _Doubtful or FilingError."""
         used = 0
         try:
             with _mapped(bundle) as data:
@@ -84,15 +112,13 @@ class Custodian:
                 used = sealed.header.length
                 opened = self._opener.open(sealed, proof, self._room.view[:used])
             if opened.content is None or doubts or opened.doubts:
-                return self._hold(proof, (*doubts, *opened.doubts), bundle)
+                raise _Doubtful((*doubts, *opened.doubts))
             entry = self._look(opened.content, proof)
             if entry is None:
                 return self._undo(proof.sealed.entry.device, proof.photo.hex(), bundle)
             return self._file(entry, bundle)
-        except Rejected as e:
-            return self._reject(proof, str(e), bundle)
-        except (Undecodable, FilingError) as e:
-            return self._hold(proof, [Doubt(str(e), alarm=getattr(e, "alarm", False))], bundle)
+        except Undecodable as e:
+            raise _Doubtful((Doubt(str(e), alarm=e.alarm),)) from e
         finally:
             self._room.wipe(used)
             for sink in self._sinks:
@@ -130,6 +156,8 @@ class Custodian:
                 for name, reference in placed:
                     session.add(Filing(photo=photo, sink=name, reference=reference, filed_ms=now))
                 row.width, row.height = entry.width, entry.height
+                if row.state == State.HELD:
+                    self._note(session, WorkKind.HELD, row, f"{row.reason}; filed since")
                 refs = tuple(f"{name}:{reference}" for name, reference in placed)
                 receipt = self._settle(session, row, Status.FILED, refs=refs)
         if undone:
@@ -138,7 +166,9 @@ class Custodian:
         log.info("photo %s: filed", photo)
         return Answer(device, photo, receipt)
 
-    def _hold(self, proof: Proof, doubts: Sequence[Doubt], bundle: Path) -> Answer | None:
+    def _hold(
+        self, proof: Proof, doubts: Sequence[Doubt], bundle: Path, *, refile: bool = False
+    ) -> Answer | None:
         device, photo = proof.sealed.entry.device, proof.photo.hex()
         self._vault.keep(bundle, photo)
         why = "; ".join(doubt.why for doubt in doubts)
@@ -147,6 +177,7 @@ class Custodian:
             undone = withdrawal.on_record(session, device, row.intent, photo)
             if not undone:
                 receipt = self._settle(session, row, Status.HELD, reason=why)
+                row.refile = refile
                 self._note(session, WorkKind.HELD, row, why)
                 if any(doubt.alarm for doubt in doubts):
                     self._note(session, WorkKind.ALARM, row, why)
@@ -188,7 +219,7 @@ class Custodian:
         row.state = State(status.lower())
         row.reason = receipts.clip(reason, 200)
         row.changed_ms = self._clock()
-        row.claimed_by = None
+        row.claimed_by, row.refile = None, False
         return self._receipts.issue(
             session, device=row.device, photo=row.photo, status=status, reason=reason, refs=refs
         )

@@ -2,6 +2,7 @@
 
 * whole photos in ``incoming/`` that nobody has in hand (a crash, a full disk) are taken up
 * so are those whose sealed copy was stored but never signed for
+* photos that are HELD because a record system failed are filed when it works again
 * what stopped arriving long ago is removed; the device still has it
 * transfers that live keep their claim
 * withdrawals that are on record are carried out
@@ -14,13 +15,14 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from sqlalchemy import select
 
 from base.errors import FormatError, WardsealError
 from base.memory import wipe_file
 from gateway.config import LimitSettings
+from gateway.devices import Registry
 from gateway.incoming import SUFFIX
 from gateway.reception import Admitted, Elsewhere, Outcome, Reception, Undone
 from gateway.store import Photo, State, Store
@@ -30,14 +32,21 @@ from gateway.withdrawal import Withdrawals
 from gateway.workers import Mailbox, Worker
 from wire.ledger import TYP_ENTRY
 from wire.messages import CHUNK, Init, Refused, Signed
-from wire.proof import Bundle, parse_bundle
+from wire.proof import Bundle, open_proof, parse_bundle
 from wire.signing import untrusted
 
 log = logging.getLogger(__name__)
 
-TakeUp = Callable[[str, Path, Admitted], None]
+
+class TakeUp(Protocol):
+    """The inbox's: go on with a whole photo; ``again`` when it is HELD and to be filed."""
+
+    def __call__(self, device: str, bundle: Path, admitted: Admitted, *, again: bool) -> None: ...
+
+
 EVERY_SECONDS: Final = 30.0
 _AT_ONCE: Final = 500
+_REFILED_AT_ONCE: Final = 8
 
 
 class Housekeeping:
@@ -47,6 +56,7 @@ class Housekeeping:
         self,
         *,
         store: Store,
+        registry: Registry,
         reception: Reception,
         withdrawals: Withdrawals,
         vault: Vault,
@@ -59,6 +69,7 @@ class Housekeeping:
         undo: Callable[[str, str], None],
     ) -> None:
         self._store = store
+        self._registry = registry
         self._reception = reception
         self._withdrawals = withdrawals
         self._vault = vault
@@ -94,9 +105,30 @@ class Housekeeping:
         for path in unsigned:
             if path.exists():
                 self._found(path)
+        for device, photo in self._waiting_for_a_sink():
+            self._refile(device, self._vault.path(photo))
         for device, photo in self._withdrawals.unfinished():
             self._mailbox.post(partial(self._undo, device, photo))
         self._forget()
+
+    def _waiting_for_a_sink(self) -> list[tuple[str, str]]:
+        held = select(Photo.device, Photo.photo).where(Photo.state == State.HELD, Photo.refile)
+        with self._store.begin(durable=False) as session:
+            rows = session.execute(held.order_by(Photo.changed_ms).limit(_REFILED_AT_ONCE))
+            return [(device, photo) for device, photo in rows]
+
+    def _refile(self, device: str, path: Path) -> None:
+        try:
+            bundle = _whole(path)
+            known = self._registry.find(device)
+            if bundle is None or known is None:
+                log.error("photo %s: it is held, and cannot be filed from here", path.stem)
+                return
+            proof = open_proof(bundle.consent, bundle.intent, bundle.sealed, (known.key,))
+        except (OSError, WardsealError) as e:
+            log.error("photo %s: it is held, and cannot be filed: %s", path.stem, e)
+            return
+        self._mailbox.post(partial(self._take_up, device, path, Admitted(proof), again=True))
 
     def _found(self, path: Path) -> None:
         try:
@@ -130,7 +162,7 @@ class Housekeeping:
         self._transfers.release(photo)
         match outcome:
             case Admitted():
-                self._take_up(device, path, outcome)
+                self._take_up(device, path, outcome, again=False)
             case Undone():
                 wipe_file(path)
                 self._undo(device, outcome.photo)

@@ -167,34 +167,37 @@ class Inbox:
 
     # -- a photo's way out ------------------------------------------------------------------------
 
-    def take_up(self, device: str, bundle: Path, admitted: Admitted) -> None:
-        """Go on with a whole photo that a restart or a failure left lying."""
+    def take_up(self, device: str, bundle: Path, admitted: Admitted, *, again: bool) -> None:
+        """Go on with a whole photo that lies there: after a crash, or (``again``) to refile it."""
         photo, size = admitted.proof.photo, admitted.proof.size
         if photo not in self._transfers and self._transfers.reserve(device, photo, size):
             self._transfers.hand_over(photo)
-            self._take(bundle, admitted)
+            self._take(bundle, admitted, again=again)
 
-    def _take(self, bundle: Path, admitted: Admitted) -> None:
-        photo = admitted.proof.photo
+    def _take(self, bundle: Path, admitted: Admitted, *, again: bool = False) -> None:
+        proof = admitted.proof
 
         def job() -> None:
             answer = None
             try:
-                answer = self._custodian.take(bundle, admitted.proof, admitted.doubts)
+                if again:
+                    answer = self._custodian.refile(bundle, proof)
+                else:
+                    answer = self._custodian.take(bundle, proof, admitted.doubts)
             except (OSError, WardsealError) as e:
-                log.error("photo %s: not in custody yet: %s", photo.hex(), e)
+                log.error("photo %s: not in custody yet: %s", proof.photo.hex(), e)
             finally:
                 self._mailbox.post(lambda: done(answer))
 
         def done(answer: Answer | None) -> None:
             if answer is not None:
                 self._signed(answer)
-            self._transfers.release(photo)
+            self._transfers.release(proof.photo)
             # Only now: until the receipt has left, nothing may compete with it.
             self._custody.submit(self._custodian.rest)
 
         if not self._custody.submit(job):
-            self._transfers.release(photo)
+            self._transfers.release(proof.photo)
 
     def undo(self, device: str, photo: str) -> None:
         """Have a withdrawal that is on record carried out; later, if it cannot be now."""

@@ -33,6 +33,7 @@ class Incoming:
         self.chunks = -(-size // chunk)
         self._start = len(head)
         self._bitmap_at = self._start + size + _CHUNK_FIELD
+        self._chunk_field = chunk.to_bytes(_CHUNK_FIELD, "big")
         total = self._bitmap_at + -(-self.chunks // 8)
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         self._fd = os.open(self.path, flags, 0o600)
@@ -46,11 +47,15 @@ class Incoming:
 
     def _resume(self, head: bytes, total: int) -> bytearray | None:
         """Return the bitmap of a file that was laid out for the same photo and chunk size."""
-        if os.fstat(self._fd).st_size != total or os.pread(self._fd, len(head), 0) != head:
+        size, at = os.fstat(self._fd).st_size, self._start + self.size
+        if size not in (at, total) or os.pread(self._fd, len(head), 0) != head:
             return None
-        at = self._start + self.size
+        if size == at:
+            # It was whole already, and nobody took it: it gets its tail back.
+            everything = ((1 << self.chunks) - 1).to_bytes(total - self._bitmap_at, "little")
+            os.pwrite(self._fd, self._chunk_field + everything, at)
         tail = os.pread(self._fd, total - at, at)
-        if tail[:_CHUNK_FIELD] != self.chunk.to_bytes(_CHUNK_FIELD, "big"):
+        if tail[:_CHUNK_FIELD] != self._chunk_field:
             return None
         os.utime(self._fd)  # it is in use again, so it is not old
         return bytearray(tail[_CHUNK_FIELD:])
@@ -63,8 +68,7 @@ class Incoming:
             os.unlink(self.path)
             raise
         os.pwrite(self._fd, head, 0)
-        chunk = self.chunk.to_bytes(_CHUNK_FIELD, "big")
-        os.pwrite(self._fd, chunk, self._bitmap_at - _CHUNK_FIELD)
+        os.pwrite(self._fd, self._chunk_field, self._bitmap_at - _CHUNK_FIELD)
         return bytearray(-(-self.chunks // 8))
 
     def put(self, i: int, data: bytes) -> bool:

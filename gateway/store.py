@@ -62,7 +62,7 @@ class Photo(Base):
     """One photo, from its accepted ``init`` on.
 
     ``claimed_by`` is the replica that takes it in, until ``claimed_until_ms``. ``seq`` is the
-    number of its INTENT entry on ``ledger``.
+    number of its INTENT entry on ``ledger``. ``refile``: HELD only until a record system works.
     """
 
     __tablename__ = "photos"
@@ -79,6 +79,7 @@ class Photo(Base):
     changed_ms: Mapped[int] = mapped_column(BigInteger)
     claimed_by: Mapped[str | None] = mapped_column(NAME)
     claimed_until_ms: Mapped[int] = mapped_column(BigInteger, default=0)
+    refile: Mapped[bool] = mapped_column(default=False)
     width: Mapped[int] = mapped_column(default=0)
     height: Mapped[int] = mapped_column(default=0)
 
