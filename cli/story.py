@@ -9,6 +9,7 @@ from wire.ledger import Report, SignedEntry, read_frames, verify_chain
 from wire.signing import PublicKey
 
 FINAL: Final = frozenset({"FILED", "HELD", "REJECTED", "UNDONE", "LOST"})
+ENDED: Final = frozenset({"UNDONE", "LOST"})
 _NS_PER_MS: Final = 1_000_000
 
 
@@ -20,6 +21,7 @@ class PhotoStory:
     status: str = "TAKEN"
     id: bytes | None = None
     envelope_bytes: int | None = None
+    undo: bool = False
     sealed_ns: int | None = None
     receipt_ns: int | None = None
 
@@ -29,8 +31,8 @@ class PhotoStory:
 
     @property
     def settled(self) -> bool:
-        """Whether nothing more is to be expected."""
-        return self.status in FINAL
+        """Whether nothing more is to be expected: an UNDO waits for the hospital's word."""
+        return self.status in (ENDED if self.undo else FINAL)
 
     def after_ms(self, pressed_ns: int, at_ns: int | None) -> float | None:
         """Milliseconds from a press to a later moment."""
@@ -70,6 +72,8 @@ def tell(entries: tuple[SignedEntry, ...]) -> list[PhotoStory]:
                 stories[by_id[photo]] = replace(
                     story, status=status, receipt_ns=story.receipt_ns or at
                 )
+            case events.Undo(intent=digest) if digest in stories:
+                stories[digest] = replace(stories[digest], undo=True)
             case events.Lost(intent=digest) if digest in stories:
                 stories[digest] = replace(stories[digest], status="LOST")
             case events.Wiped(intent=digest, why="undo") if digest in stories:
