@@ -63,15 +63,13 @@ def run(config_file: Path) -> int:
     )
     assert_allocator(os.environ)
     harden_process()
-    os.umask(0o077)
+    os.umask(0o027)  # the record is for others of its group; all else has modes of its own
     # Three threads hand each photo on; with the usual 5 ms each hand-over could take as long.
     sys.setswitchinterval(_SWITCH_SECONDS)
     link, mailbox = _link(config), Mailbox()
     with ExitStack() as stack:
-        # Undone backwards: first the workers finish what they have in hand, then it is sent.
         selector = stack.enter_context(DefaultSelector())
         stack.callback(link.stop)
-        stack.callback(mailbox.run)
         house = build(config, stack, send=sender(link), mailbox=mailbox)
         logging.getLogger(__name__).info("ready: %s", config.name)
         service = Service(
@@ -167,6 +165,8 @@ def build(
         take_up=inbox.take_up,
         undo=inbox.undo,
     )
+    # Undone backwards: the workers finish what they have in hand, and what comes of it is sent.
+    stack.callback(mailbox.run)
     stack.callback(custody_worker.stop)
     stack.callback(desk_worker.stop)
     return House(heard=inbox.heard, now_and_then=housekeeping.round)
