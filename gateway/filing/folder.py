@@ -57,11 +57,10 @@ class Folder:
         self._staged.add(photo)
 
     def unstage(self, photo: str) -> None:
-        """Wipe a JPEG that was staged and is not wanted."""
-        if photo in self._staged:
-            self._staged.discard(photo)
-            with contextlib.suppress(OSError):
-                wipe_file(self._staging / photo)
+        """Wipe a JPEG that was staged, in this life or in one that crashed, and is not wanted."""
+        self._staged.discard(photo)
+        with contextlib.suppress(OSError):
+            wipe_file(self._staging / photo)
 
     def file(self, record: Record) -> str:
         """Put both files in place, fsynced, unless they are there already."""
@@ -70,6 +69,7 @@ class Folder:
         page = path.with_suffix(".json")
         try:
             if page.exists() and _same(path, record.jpeg):
+                self.unstage(record.photo)
                 return reference
             if record.photo not in self._staged:
                 self.stage(record.photo, record.jpeg)
@@ -97,6 +97,7 @@ class Folder:
 
     def undo(self, photo: str, reference: str | None, at_ms: int) -> None:
         """Write the objection into the JSON; the care copy stays until governance decides."""
+        self.unstage(photo)
         try:
             if reference is not None:
                 paths = [(self._root / reference).with_suffix(".json")]

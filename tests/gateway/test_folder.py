@@ -73,6 +73,19 @@ def test_what_was_staged_is_filed_and_what_was_not_wanted_leaves_nothing(
     folder.read_back(wanted, f"2023-11-14/{PHOTO}.jpg")
 
 
+def test_what_a_crash_left_staged_goes_with_the_photos_next_turn(
+    folder: Folder, tmp_path: Path
+) -> None:
+    filed, undone = record(), record(photo="cd" * 32)
+    folder.file(filed)
+    for one in (filed, undone):
+        folder.stage(one.photo, one.jpeg)
+    after = Folder(tmp_path / "record")
+    after.file(filed)
+    after.undo(undone.photo, None, AT_MS)
+    assert len(everything(tmp_path)) == 2
+
+
 def test_a_half_written_record_of_a_crash_is_made_whole(folder: Folder, tmp_path: Path) -> None:
     path = tmp_path / "record" / "2023-11-14" / f"{PHOTO}.jpg"
     path.parent.mkdir()
