@@ -18,7 +18,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from appliance import quality
 from appliance.crypto.slot import NoRoom, Slot
@@ -28,6 +28,8 @@ from base.memory import Buffer, Lock, fill_random
 from wire import envelope
 from wire.envelope import Header, Private
 from wire.hpke import RecipientPublic
+
+T = TypeVar("T")
 
 _FRONT: Final = 8192
 """Room for the private header (at most 4 KiB) before the JPEG, in whole pages."""
@@ -127,7 +129,7 @@ class Sealer:
             if wiping is None:
                 frame.wipe()
             else:
-                wiping.result()
+                _done(wiping, frame.wipe)
         stages = {
             "encode": (encoded - begun) // 1000,
             "seal": (sealed - encoded) // 1000,
@@ -172,7 +174,7 @@ class Sealer:
                 out=self._plain.view[_FRONT:],
             )
         finally:
-            verdict = judging.result()
+            verdict = _done(judging, judge)
         return length, verdict
 
     def _encrypt(self, slot: Slot, header: Header, verdict: quality.Verdict, length: int) -> int:
@@ -214,3 +216,8 @@ class Sealer:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
+
+
+def _done(future: Future[T], work: Callable[[], T]) -> T:
+    """Return the helper's result; do the work here if a busy machine let it not begin yet."""
+    return work() if future.cancel() else future.result()
