@@ -88,6 +88,8 @@ def _recipients() -> Iterator[Case]:
     ):
         data = envelope(ws(HYBRID_KEYS), PLAIN, [box])
         yield case(data, RECIPIENT, why, "envelope hybrid", key="gateway")
+    long = [det({**known, 1: HYBRID}), {-4: bytes(1120)}, wrapped]
+    yield case(made(long), RECIPIENT, "our key's id under the other suite, as long as that suite's")
     for value, why in (
         ({**known, 1: HYBRID}, "the hybrid suite for a P-256 key"),
         ({**known, 1: 46}, "HPKE-0-KE"),

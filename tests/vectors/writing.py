@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -86,9 +87,10 @@ class Book:
 
 
 def edits(base: bytes, data: bytes) -> list[list[object]]:
-    """Edits ``[at, take out, put in]`` that make ``data`` of ``base``, last one first.
+    """Edits ``[at, take out, put in]`` that make ``data`` of ``base``, last place first.
 
-    In this order no edit moves the place of another, so ``at`` always counts in the base.
+    In this order no edit moves the place of another, so ``at`` always counts in the base. A fourth
+    number says how often to put it in.
     """
     start, end = _in_common(base, data)
     matcher = SequenceMatcher(
@@ -102,9 +104,23 @@ def edits(base: bytes, data: bytes) -> list[list[object]]:
     at_base = at_data = 0
     for a, b, size in (*blocks, (len(base) - end, len(data) - end, end)):
         if (at_base, at_data) != (a, b):
-            made.append([at_base, a - at_base, data[at_data:b].hex()])
+            made.extend(_short(at_base, a - at_base, data[at_data:b]))
         at_base, at_data = a + size, b + size
     return made[::-1]
+
+
+def _short(at: int, out: int, into: bytes) -> list[list[object]]:
+    """One edit as it is, or cut in three around a byte or two that are repeated many times."""
+    found = re.search(rb"(?s)(.{1,2}?)\1{40,}", into)
+    if found is None:
+        return [[at, out, into.hex()]]
+    times = (found.end() - found.start()) // len(found[1])
+    parts: list[list[object]] = [[at, 0, found[1].hex(), times]]
+    if found.start():
+        parts.insert(0, [at, 0, into[: found.start()].hex()])
+    if into[found.end() :] or out:
+        parts.append([at, out, into[found.end() :].hex()])
+    return parts
 
 
 def _in_common(base: bytes, data: bytes) -> tuple[int, int]:
