@@ -100,7 +100,7 @@ def write(book: Book) -> None:
     given: dict[str, object] = {"keys": ["device", "tpm-device"]}
     consent = payload("CONSENT", good_body("CONSENT"))
     good = Signed("entry", "up", "entry CONSENT", DEVICE, TYPES[0], consent, given)
-    basics(book, good, stride=8)
+    basics(book, good, stride=10)
     fields(book, good, ENTRY_FIELDS)
     tpm = Signed("entry", "up", "entry CONSENT ES256", TPM_DEVICE, TYPES[0], consent, given)
     another_algorithm(book, tpm)

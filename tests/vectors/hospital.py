@@ -64,7 +64,7 @@ RECEIPT_BODY: dict[str, object] = {
 def _receipts(book: Book) -> None:
     given: dict[str, object] = {"keys": ["receipt", "p256-receipt"]}
     good = Signed("receipt", "down", "receipt", RECEIPT, TYPES[3], RECEIPT_BODY, given)
-    basics(book, good, stride=24)
+    basics(book, good, stride=40)
     fields(book, good, RECEIPT_FIELDS)
     tpm = Signed("receipt", "down", "receipt ES256", TPM_RECEIPT, TYPES[3], RECEIPT_BODY, given)
     another_algorithm(book, tpm)
@@ -115,7 +115,7 @@ CHECKPOINT_BODY: dict[str, object] = {
 def _checkpoints(book: Book) -> None:
     given: dict[str, object] = {"keys": ["receipt"]}
     good = Signed("checkpoint", "down", "checkpoint", RECEIPT, TYPES[1], CHECKPOINT_BODY, given)
-    basics(book, good, stride=32)
+    basics(book, good, stride=64)
     fields(book, good, CHECKPOINT_FIELDS)
     data = sign1(DEVICE, TYPES[1], CHECKPOINT_BODY)
     book.add(good.case(data, KEY, "the device countersigns its own ledger"))

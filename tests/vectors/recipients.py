@@ -138,7 +138,7 @@ def _recipients() -> Iterator[Case]:
 def _flips() -> Iterator[Case]:
     """One bit changed; what must come of it follows from where it stands."""
     for name, key, stride in (
-        (P256, "gateway-p256", 7),
+        (P256, "gateway-p256", 9),
         ("envelope p256 chacha", "gateway-p256", 29),
         ("envelope hybrid", "gateway", 61),
     ):
