@@ -19,13 +19,14 @@ import hashlib
 import logging
 import mmap
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.orm import Session
 
 from base.errors import WardsealError
 from base.memory import Buffer, wipe_file
-from gateway import receipts, withdrawal, worklist
+from gateway import receipts, rivals, withdrawal, worklist
 from gateway.decoding import Decoders, Undecodable
 from gateway.filing import record
 from gateway.filing.base import FilingError, Sink
@@ -48,6 +49,14 @@ class _Doubtful(WardsealError):
     def __init__(self, doubts: tuple[Doubt, ...]) -> None:
         super().__init__("; ".join(doubt.why for doubt in doubts))
         self.doubts = doubts
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What the hospital knew of a photo before it came."""
+
+    undone: bool
+    doubts: tuple[Doubt, ...]
 
 
 class Custodian:
@@ -80,14 +89,13 @@ class Custodian:
         self._receipts = receipts
         self._clock = clock
 
-    def take(self, bundle: Path, proof: Proof, doubts: tuple[Doubt, ...] = ()) -> Answer | None:
+    def take(self, bundle: Path, proof: Proof) -> Answer | None:
         """Bring the photo in ``bundle`` to its receipt. Raises OSError or WardsealError.
 
         Then nothing was signed, the bundle is where it was, and ``take`` may be tried again.
-        ``doubts`` are the reception's.
         """
         try:
-            return self._bring_in(bundle, proof, doubts)
+            return self._bring_in(bundle, proof)
         except Rejected as e:
             return self._reject(proof, str(e), bundle)
         except _Doubtful as e:
@@ -98,12 +106,12 @@ class Custodian:
     def refile(self, bundle: Path, proof: Proof) -> Answer | None:
         """Try again to file a photo that is HELD only because a record system failed."""
         try:
-            return self._bring_in(bundle, proof, ())
+            return self._bring_in(bundle, proof)
         except (Rejected, _Doubtful, FilingError) as e:
             log.info("photo %s: still held: %s", proof.photo.hex(), e)
             return None
 
-    def _bring_in(self, bundle: Path, proof: Proof, doubts: tuple[Doubt, ...]) -> Answer | None:
+    def _bring_in(self, bundle: Path, proof: Proof) -> Answer | None:
         """Open, look, file. Raises Rejected, _Doubtful or FilingError."""
         used = 0
         try:
@@ -111,8 +119,8 @@ class Custodian:
                 sealed = self._opener.parse(parse_bundle(data).envelope, proof)
                 used = sealed.header.length
                 opened = self._opener.open(sealed, proof, self._room.view[:used])
-            if opened.content is None or doubts or opened.doubts:
-                raise _Doubtful((*doubts, *opened.doubts))
+            if opened.content is None or opened.doubts:
+                raise _Doubtful((*opened.doubts, *self._known_of(proof).doubts))
             entry = self._look(opened.content, proof)
             if entry is None:
                 return self._undo(proof.sealed.entry.device, proof.photo.hex(), bundle)
@@ -127,20 +135,29 @@ class Custodian:
     def _look(self, content: Content, proof: Proof) -> Record | None:
         """Have the picture decoded; None if it was undone meanwhile.
 
-        Raises Undecodable, or FilingError from staging.
+        Raises Undecodable, _Doubtful, or FilingError from staging.
         """
-        device, photo = proof.sealed.entry.device, proof.photo.hex()
         verdict = self._decoders.show(content.jpeg)
         # What takes time besides is done while another processor decodes.
         for sink in self._sinks:
-            sink.stage(photo, content.jpeg)
+            sink.stage(proof.photo.hex(), content.jpeg)
         digest = hashlib.sha256(content.jpeg).hexdigest()
-        with self._store.begin(durable=False) as session:
-            undone = withdrawal.on_record(session, device, proof.intent.digest.hex(), photo)
-        if undone:
+        known = self._known_of(proof)
+        if known.undone:
             return None
         picture = verdict()
+        if known.doubts:
+            raise _Doubtful(known.doubts)
         return record.of(content, proof, (picture.width, picture.height), digest)
+
+    def _known_of(self, proof: Proof) -> _Known:
+        """Look up what the hospital knows already, and keep what the photo's entries add."""
+        device, intent = proof.sealed.entry.device, proof.intent.digest.hex()
+        # After a power cut the device sends them again.
+        with self._store.begin(durable=False) as session:
+            undone = withdrawal.on_record(session, device, intent, proof.photo.hex())
+            doubts = rivals.remember(session, proof, at_ms=self._clock())
+        return _Known(undone, tuple(doubts))
 
     def _file(self, entry: Record, bundle: Path) -> Answer | None:
         """File, read back, sign. Raises FilingError."""

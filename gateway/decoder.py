@@ -25,6 +25,9 @@ from gateway import markers, sandbox
 READY: Final = b"ready\n"
 LONGEST_SIDE: Final = 16_384
 CPU_SECONDS: Final = 10
+_USUAL: Final = 20 * 1024 * 1024
+"""Room for a 12 megapixel picture: it is made while the decoder waits, not while a nurse does."""
+
 _SPARE: Final = 32 * 1024 * 1024
 _HIGHEST_FD: Final = 4096
 
@@ -41,26 +44,32 @@ def life(argv: list[str], *, look: Look | None = None) -> None:
     try:
         jpeg = mmap.mmap(memory, room)
         os.closerange(2, _HIGHEST_FD)
-        if look is None:
-            look = _Eyes().look
-        space = _address_space() + _yuv_bound(pixels) + _SPARE
-        sandbox.confine(memory=space, seconds=CPU_SECONDS)
+        eyes = _Eyes(pixels)
+        sandbox.confine(memory=_address_space() + _SPARE, seconds=CPU_SECONDS)
     except (WardsealError, OSError, ValueError) as e:
         os.write(1, f"cannot: {e}\n".encode()[:512])
         os._exit(1)
     os.write(1, READY)
     order = os.read(0, 8)
     if len(order) == 8:
-        verdict = look(jpeg, int.from_bytes(order, "big"), pixels)
+        verdict = (look or eyes.look)(jpeg, int.from_bytes(order, "big"), pixels)
         os.write(1, verdict.encode()[:64] + b"\n")
+        eyes.close()
     os._exit(0)
 
 
 class _Eyes:
-    """libturbojpeg, loaded before the walls go up."""
+    """libturbojpeg and room for the picture, both there before the walls go up."""
 
-    def __init__(self) -> None:
+    def __init__(self, pixels: int) -> None:
         self._decoder = Decoder()
+        self._room = _yuv_bound(pixels)
+        self._picture = mmap.mmap(-1, self._room, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        with contextlib.suppress(OSError):
+            self._picture.madvise(mmap.MADV_HUGEPAGE)
+        self._used = min(_USUAL, self._room)
+        self._zero()
+        self._used = 0
 
     def look(self, jpeg: mmap.mmap, size: int, pixels: int) -> str:
         """Return ``ok WIDTH HEIGHT`` or the code of what is wrong with the picture."""
@@ -72,31 +81,26 @@ class _Eyes:
                 header = self._decoder.header(data)
                 if (header.width, header.height) != (width, height):
                     return "undecodable"
-                with memoryview(_pages(self._decoder.yuv_size(header))) as picture:
+                self._used = min(self._decoder.yuv_size(header), self._room)
+                with memoryview(self._picture) as room, room[: self._used] as picture:
                     self._decoder.decode_yuv(data, picture)
-                    _zero(picture)
         except markers.NotOurs as e:
             return e.code
         except (WardsealError, MemoryError, ValueError, OSError):
             return "undecodable"
         return f"ok {width} {height}"
 
+    def _zero(self) -> None:
+        ctypes.memset(ctypes.addressof(ctypes.c_char.from_buffer(self._picture)), 0, self._used)
 
-def _pages(size: int) -> mmap.mmap:
-    """Private memory for a picture, in huge pages where there are any: they fault in faster."""
-    pages = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
-    with contextlib.suppress(OSError):
-        pages.madvise(mmap.MADV_HUGEPAGE)
-    return pages
+    def close(self) -> None:
+        """Wipe what was seen."""
+        self._zero()
 
 
 def _yuv_bound(pixels: int) -> int:
     """Bytes that a 4:2:0 picture of so many pixels takes at most, odd sides included."""
     return pixels * 3 // 2 + 6 * LONGEST_SIDE
-
-
-def _zero(view: memoryview) -> None:
-    ctypes.memset((ctypes.c_char * len(view)).from_buffer(view), 0, len(view))
 
 
 def _address_space() -> int:

@@ -43,6 +43,7 @@ _OK: Final = re.compile(r"ok ([1-9][0-9]{0,4}) ([1-9][0-9]{0,4})")
 _READY: Final = "ready"
 _START_SECONDS: Final = 10.0
 _LONGEST_LINE: Final = 600
+_WIPE_SECONDS: Final = 0.5
 _ZEROS: Final = bytes(1024 * 1024)
 
 
@@ -153,7 +154,7 @@ class _Life:
 
     def __init__(self, memory: int, room: int, pixels: int, boot: str) -> None:
         arguments = [str(_ROOT), str(memory), str(room), str(pixels)]
-        self._ready = False
+        self._ready = self._answered = False
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", boot, *arguments],
             stdin=subprocess.PIPE,
@@ -184,6 +185,7 @@ class _Life:
     def verdict(self, seconds: float) -> tuple[str, int]:
         """Return its one line and, when there is none, how it ended."""
         line = self._line(seconds)
+        self._answered = bool(line)
         return line, 0 if line else self._process.wait()
 
     def _line(self, seconds: float) -> str:
@@ -204,7 +206,10 @@ class _Life:
         return ""
 
     def close(self) -> None:
-        """End the process for sure."""
+        """End the process for sure; one that has given its verdict may wipe what it saw first."""
+        if self._answered:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self._process.wait(_WIPE_SECONDS)
         self._process.kill()
         self._process.wait()
         for pipe in (self._process.stdin, self._process.stdout):

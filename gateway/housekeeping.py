@@ -32,7 +32,7 @@ from gateway.withdrawal import Withdrawals
 from gateway.workers import Mailbox, Worker
 from wire.ledger import TYP_ENTRY
 from wire.messages import CHUNK, Init, Refused, Signed
-from wire.proof import Bundle, open_proof, parse_bundle
+from wire.proof import Bundle, Proof, open_proof, parse_bundle
 from wire.signing import untrusted
 
 log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ log = logging.getLogger(__name__)
 class TakeUp(Protocol):
     """The inbox's: go on with a whole photo; ``again`` when it is HELD and to be filed."""
 
-    def __call__(self, device: str, bundle: Path, admitted: Admitted, *, again: bool) -> None: ...
+    def __call__(self, device: str, bundle: Path, proof: Proof, *, again: bool) -> None: ...
 
 
 EVERY_SECONDS: Final = 30.0
@@ -128,7 +128,7 @@ class Housekeeping:
         except (OSError, WardsealError) as e:
             log.error("photo %s: it is held, and cannot be filed: %s", path.stem, e)
             return
-        self._mailbox.post(partial(self._take_up, device, path, Admitted(proof), again=True))
+        self._mailbox.post(partial(self._take_up, device, path, proof, again=True))
 
     def _found(self, path: Path) -> None:
         try:
@@ -162,7 +162,7 @@ class Housekeeping:
         self._transfers.release(photo)
         match outcome:
             case Admitted():
-                self._take_up(device, path, outcome, again=False)
+                self._take_up(device, path, outcome.proof, again=False)
             case Undone():
                 wipe_file(path)
                 self._undo(device, outcome.photo)

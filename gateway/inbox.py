@@ -36,6 +36,7 @@ from wire.messages import (
     State,
     Unknown,
 )
+from wire.proof import Proof
 
 log = logging.getLogger(__name__)
 
@@ -123,7 +124,7 @@ class Inbox:
 
     def _asked(self, device: str, init: Init, outcome: Outcome, incoming: Incoming | None) -> None:
         if isinstance(outcome, Admitted) and incoming is not None:
-            self._transfers.admit(init.photo, incoming, outcome)
+            self._transfers.admit(init.photo, incoming, outcome.proof)
             self._ready(device, init, incoming.bitmap)
             return
         self._transfers.release(init.photo)
@@ -151,8 +152,8 @@ class Inbox:
         if transfer is None:
             self._answer(device, Unknown(fin.photo))
             return
-        incoming, admitted = transfer.incoming, transfer.admitted
-        if incoming is None or admitted is None:
+        incoming, proof = transfer.incoming, transfer.proof
+        if incoming is None or proof is None:
             return
         if missing := incoming.missing(_NACK_RANGES):
             self._answer(device, Nack(fin.photo, missing))
@@ -163,27 +164,25 @@ class Inbox:
             return
         incoming.finish()
         self._transfers.hand_over(fin.photo)
-        self._take(incoming.path, admitted)
+        self._take(incoming.path, proof)
 
     # -- a photo's way out ------------------------------------------------------------------------
 
-    def take_up(self, device: str, bundle: Path, admitted: Admitted, *, again: bool) -> None:
+    def take_up(self, device: str, bundle: Path, proof: Proof, *, again: bool) -> None:
         """Go on with a whole photo that lies there: after a crash, or (``again``) to refile it."""
-        photo, size = admitted.proof.photo, admitted.proof.size
+        photo, size = proof.photo, proof.size
         if photo not in self._transfers and self._transfers.reserve(device, photo, size):
             self._transfers.hand_over(photo)
-            self._take(bundle, admitted, again=again)
+            self._take(bundle, proof, again=again)
 
-    def _take(self, bundle: Path, admitted: Admitted, *, again: bool = False) -> None:
-        proof = admitted.proof
-
+    def _take(self, bundle: Path, proof: Proof, *, again: bool = False) -> None:
         def job() -> None:
             answer = None
             try:
                 if again:
                     answer = self._custodian.refile(bundle, proof)
                 else:
-                    answer = self._custodian.take(bundle, proof, admitted.doubts)
+                    answer = self._custodian.take(bundle, proof)
             except (OSError, WardsealError) as e:
                 log.error("photo %s: not in custody yet: %s", proof.photo.hex(), e)
             finally:

@@ -14,8 +14,8 @@ hash to the id that the device signed. Then, in this order:
 9. the JPEG is one our device writes, and it decodes                  else HELD
 
 REJECTED gives the device nothing, so it keeps the photo. HELD is custody: whatever decrypts is
-kept, however doubtful, until a named person has looked at it. 1 to 6 and 8 are here, 7 is the
-database's (gateway.custody), 9 the decoder's (gateway.decoding).
+kept, however doubtful, until a named person has looked at it. 1 to 6 and 8 are here, 7 is in
+gateway.rivals, 9 the decoder's (gateway.decoding).
 """
 
 from collections.abc import Sequence

@@ -16,16 +16,15 @@ import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from base.errors import FormatError, VerificationError
-from gateway import ledgers, receipts, withdrawal, worklist
+from gateway import receipts, withdrawal, worklist
 from gateway.complaints import Complaints
 from gateway.config import MIB, LimitSettings
 from gateway.devices import NotAdmitted, Registry
-from gateway.opening import Doubt
-from gateway.store import LedgerEntry, Photo, State, Store, WorkKind
+from gateway.store import Photo, State, Store, WorkKind
 from wire.messages import Busy, Init, Query, Refused, Signed, Status, Unknown
 from wire.proof import Proof, open_proof
 
@@ -34,10 +33,9 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Admitted:
-    """The transfer is ours: receive the photo of ``proof``; ``doubts`` will have it HELD."""
+    """The transfer is ours: receive the photo of ``proof``."""
 
     proof: Proof
-    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -120,9 +118,8 @@ class Reception:
             return Signed(proof.photo, known.raw)
         if row is not None and row.claimed_by != self._name and self._claimed(row):
             return Elsewhere()
-        doubts = self._remember(session, proof)
         self._claim(session, row or Photo(photo=photo), proof)
-        return Admitted(proof, tuple(doubts))
+        return Admitted(proof)
 
     def _claim(self, session: Session, row: Photo, proof: Proof) -> None:
         """Make the photo this replica's for a while."""
@@ -136,40 +133,6 @@ class Reception:
 
     def _claimed(self, row: Photo) -> bool:
         return row.claimed_by is not None and row.claimed_until_ms > self._clock()
-
-    def _remember(self, session: Session, proof: Proof) -> list[Doubt]:
-        """Keep the entries, and look for rivals: step 7 of gateway.opening.
-
-        Two entries for one number are both kept, as the proof that they are two.
-        """
-        entries = (proof.consent, proof.intent, proof.sealed)
-        device, ledger = proof.sealed.entry.device, proof.sealed.entry.ledger.hex()
-        numbered = select(LedgerEntry.seq, LedgerEntry.digest).where(
-            LedgerEntry.device == device,
-            LedgerEntry.ledger == ledger,
-            LedgerEntry.seq.in_([signed.entry.seq for signed in entries]),
-        )
-        known = {(seq, digest) for seq, digest in session.execute(numbered)}
-        mine = {(signed.entry.seq, signed.digest.hex()) for signed in entries}
-        session.add_all(
-            ledgers.row(signed, chained=False)
-            for signed in entries
-            if (signed.entry.seq, signed.digest.hex()) not in known
-        )
-        doubts = []
-        for seq in sorted({seq for seq, _ in known - mine}):
-            why = f"the device signed two entries numbered {seq}"
-            self._alarm(session, device, f"{ledger} {seq}", why)
-            doubts.append(Doubt(why, alarm=True))
-        rivals = select(Photo.photo).where(
-            Photo.device == device,
-            Photo.intent == proof.intent.digest.hex(),
-            Photo.photo != proof.photo.hex(),
-            Photo.state != State.REJECTED,
-        )
-        if session.execute(rivals.limit(1)).first() is not None:
-            doubts.append(Doubt("the device signed two photos for one CAPTURE", alarm=True))
-        return doubts
 
     def _alarm(self, session: Session, device: str, subject: str, why: str) -> None:
         log.error("alarm: device %s, %s: %s", device, subject, why)

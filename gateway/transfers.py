@@ -13,7 +13,7 @@ from enum import Enum, auto
 
 from gateway.config import MIB, LimitSettings
 from gateway.incoming import Incoming
-from gateway.reception import Admitted
+from wire.proof import Proof
 
 
 class Phase(Enum):
@@ -26,7 +26,7 @@ class Phase(Enum):
 
 @dataclass
 class Transfer:
-    """One photo; ``incoming`` and ``admitted`` are there while it is coming."""
+    """One photo; ``incoming`` and ``proof`` are there while it is coming."""
 
     device: str
     photo: bytes
@@ -34,7 +34,7 @@ class Transfer:
     phase: Phase
     heard: float
     incoming: Incoming | None = field(default=None)
-    admitted: Admitted | None = field(default=None)
+    proof: Proof | None = field(default=None)
 
 
 class Transfers:
@@ -72,10 +72,10 @@ class Transfers:
             self._all[photo] = Transfer(device, photo, size, Phase.ASKING, self._clock())
         return fits
 
-    def admit(self, photo: bytes, incoming: Incoming, admitted: Admitted) -> None:
+    def admit(self, photo: bytes, incoming: Incoming, proof: Proof) -> None:
         """The photo's chunks may come."""
         transfer = self._all[photo]
-        transfer.phase, transfer.incoming, transfer.admitted = Phase.COMING, incoming, admitted
+        transfer.phase, transfer.incoming, transfer.proof = Phase.COMING, incoming, proof
         transfer.heard = self._clock()
 
     def hand_over(self, photo: bytes) -> None:
