@@ -12,6 +12,7 @@ from appliance import menu, window
 from appliance import photos as life
 from appliance.hands import disarm
 from appliance.menu import BASES, Item
+from appliance.photos import Stage
 from appliance.signals import Buzz, Buzzer
 from appliance.state import (
     AFTER_MENU,
@@ -26,6 +27,9 @@ from appliance.state import (
     undo_window,
 )
 from appliance.window import Step
+
+_HERE = (Stage.TAKEN, Stage.SEALED)
+"""A photo that far has not left the device."""
 
 Guard = Callable[[State], bool]
 Action = Callable[[State], Step]
@@ -159,8 +163,11 @@ def cannot_log(state: State) -> Step:
 def undo_last(state: State) -> Step:
     """Log UNDO for the last photo; wipe it if it is still here."""
     ns = life.undoable(state.photos, state.open_window.id)[-1:]
+    sent = any(photo.n in ns and photo.stage not in _HERE for photo in state.photos)
     photos, effects = life.undo(state.photos, ns)
-    return replace(state, photos=photos), effects
+    state = replace(state, photos=photos)
+    # One that is still here says UNDONE itself, as soon as it is wiped.
+    return say(state, Say.UNDO_SENT) if sent else state, effects
 
 
 def undo_all(state: State) -> Step:

@@ -107,6 +107,8 @@ def photo_report(state: State, event: PhotoEvent) -> Step:
             state, sound = alert(state, Bad.LOST), (Buzz(Buzzer.BAD),)
         case Stage.REJECTED:
             state, sound = alert(state, Bad.REJECTED), (Buzz(Buzzer.BAD),)
+        case Stage.UNDONE if state.window is not None:
+            state, sound = say(state, Say.UNDONE), (Buzz(Buzzer.DONE),)
         case Stage.FILED | Stage.HELD | Stage.UNDONE if not life.unsettled(state.photos):
             sound = (Buzz(Buzzer.DONE),)
     state, more = window.nothing_left(state)

@@ -117,6 +117,8 @@ _SAYINGS: Final = {
     Say.LEDGER: Phrase.LEDGER_FAULT,
     Say.SCREEN: Phrase.SCREEN_FAULT,
     Say.KEYS: Phrase.KEYS_ENDED,
+    Say.UNDO_SENT: Phrase.UNDO_SENT,
+    Say.UNDONE: Phrase.UNDONE,
 }
 _BAD: Final = {
     Bad.LOST: Phrase.LOST,

@@ -9,6 +9,8 @@ it after an unlink alone.
 import hashlib
 import mmap
 import os
+import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -45,7 +47,7 @@ class Spool:
     def has_room(self) -> bool:
         """Tell whether one more photo of any size we reckon with would fit."""
         wanted = self._settings.photo_mib * _MIB
-        used = sum(path.stat().st_size for path in self._files())
+        used = sum(path.lstat().st_size for path in self._files())
         free = os.statvfs(self._outbox)
         return (
             used + wanted <= self._settings.capacity_mib * _MIB
@@ -54,7 +56,7 @@ class Spool:
 
     def _files(self) -> Iterator[Path]:
         for directory in (self._sealing, self._outbox):
-            yield from (path for path in directory.iterdir() if path.is_file())
+            yield from directory.iterdir()
 
     def sealed_path(self, seq: int) -> Path:
         """Where the darkroom puts the photo of INTENT number ``seq``."""
@@ -124,8 +126,15 @@ class Spool:
 
 
 def _wipe(path: Path) -> None:
+    """Wipe a file; what is none (a darkroom that was taken over may leave anything) just goes."""
     try:
-        wipe_file(path)
+        kind = path.lstat().st_mode
+        if stat.S_ISREG(kind):
+            wipe_file(path)
+        elif stat.S_ISDIR(kind):
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
     except FileNotFoundError:
         return
 

@@ -64,6 +64,8 @@ class Say(StrEnum):
     LEDGER = "ledger"
     SCREEN = "screen"
     KEYS = "keys"
+    UNDO_SENT = "undo_sent"
+    UNDONE = "undone"
 
 
 class Bad(StrEnum):

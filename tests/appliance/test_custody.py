@@ -159,6 +159,19 @@ def test_P5_a_loss_is_said_again_until_somebody_has_pressed_consent(ward: Ward) 
     assert ward.history.lost == ()
 
 
+def test_P7_links_and_folders_from_a_darkroom_stop_nothing(ward: Ward, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_bytes(b"not ours to wipe")
+    photo = ward.intend(ward.consent())
+    ward.spool.sealed_path(photo.seq).symlink_to(precious)
+    (ward.paths.sealing / "folder").mkdir()
+    (ward.paths.sealing / "dangling").symlink_to("/nowhere")
+    assert ward.spool.has_room()
+    assert _restart(ward).lost == (photo.n,)
+    assert not list(ward.paths.sealing.iterdir())
+    assert precious.read_bytes() == b"not ours to wipe"
+
+
 def test_P7_an_envelope_under_another_header_is_not_signed(ward: Ward) -> None:
     consent = ward.consent()
     one, two = ward.intend(consent), ward.intend(consent)

@@ -1,0 +1,61 @@
+"""The demo as a user starts it: words, exit codes, and one JSON object at the end."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DEMO = [sys.executable, "-P", "-m", "cli", "demo"]
+
+
+def _demo(*words: str, code: int = 0) -> str:
+    done = subprocess.run(
+        [*DEMO, *words], capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL
+    )
+    assert done.returncode == code, done.stderr
+    return done.stdout if code == 0 else done.stderr
+
+
+def _last(output: str) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads(output.splitlines()[-1])
+    return found
+
+
+def test_P5_once_files_one_photo_and_says_where(tmp_path: Path) -> None:
+    found = _last(_demo("--once", "--json", "--state", str(tmp_path)))
+    (photo,) = found["photos"]
+    assert photo["status"] == "FILED"
+    assert Path(photo["file"]).name == f"{photo['id']}.jpg"
+    assert Path(photo["file"]).read_bytes()[:3] == b"\xff\xd8\xff"
+    assert 0 < photo["sealed_ms"] < photo["filed_ms"]
+    assert photo["envelope_bytes"] > Path(photo["file"]).stat().st_size
+    assert found["ledger"]["verified"] is True and found["ledger"]["entries"] == 7
+    assert Path(found["ledger"]["file"]).exists() and Path(found["ledger"]["public_key"]).exists()
+    assert set(found["pids"]) == {"panel", "uplink", "gateway", "broker"}
+    assert found["state"] == str(tmp_path)
+    for pid in found["pids"].values():
+        assert not Path(f"/proc/{pid}").exists(), "nothing is left running"
+    assert not any(Path(folder).exists() for folder in found["tmpfs"])
+
+
+def test_P1_a_script_without_consent_takes_no_photo(tmp_path: Path) -> None:
+    found = _last(_demo("--press", "capture,wait:0.5", "--json", "--state", str(tmp_path)))
+    assert found["photos"] == []
+    assert found["ledger"]["verified"] is True
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--press", "capture,jump"), "--press: 'jump' is not a word of a script"),
+        (("--press", "wait:for-ever"), "use wait:filed, or wait:SECONDS"),
+        (("--once", "--scene", "/no/such/file"), "--scene: /no/such/file is not a file"),
+        ((), "there is no terminal to press keys in; use --once or --press"),
+    ],
+)
+def test_P10_what_cannot_be_done_is_said_in_a_sentence(words: tuple[str, ...], said: str) -> None:
+    error = _demo(*words, code=2)
+    assert said in error and "Traceback" not in error
