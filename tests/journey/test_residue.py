@@ -58,6 +58,7 @@ def test_P3_nothing_of_a_filed_photo_is_left_in_any_process_or_tmpfs(
     fate = auditor.book().fates()[-1]
     assert fate.outcome == "FILED" and fate.photo is not None
     nurse.finish()
+    nurse.close()
     until(lambda: not auditor.waits_for(), 30, "the journey to end")
     scanners = [Scanner({"raw frame": frame.read_bytes()}), _secrets(site, auditor, fate.photo)]
     pids = {"broker", "gateway", "panel", "uplink"}
