@@ -104,6 +104,8 @@ def build(
     stack.callback(decoders.close)
     decoders.check()
     sinks = (Folder(config.filing.folder),)
+    for sink in sinks:
+        stack.callback(sink.close)
     vault = Vault(paths.sealed)
     receipts = Receipts(signer=keys.receipt, clock=_now_ms)
     withdrawals = Withdrawals(

@@ -128,14 +128,14 @@ class Custodian:
         except Undecodable as e:
             raise _Doubtful((Doubt(str(e), alarm=e.alarm),)) from e
         finally:
-            self._room.wipe(used)
             for sink in self._sinks:
                 sink.unstage(proof.photo.hex())
+            self._room.wipe(used)
 
     def _look(self, content: Content, proof: Proof) -> Record | None:
         """Have the picture decoded; None if it was undone meanwhile.
 
-        Raises Undecodable, _Doubtful, or FilingError from staging.
+        Raises Undecodable or _Doubtful.
         """
         verdict = self._decoders.show(content.jpeg)
         # What takes time besides is done while another processor decodes.

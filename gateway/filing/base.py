@@ -25,11 +25,14 @@ class Sink(Protocol):
     name: str
 
     def stage(self, photo: str, jpeg: memoryview) -> None:
-        """Prepare for ``file``, if there is anything to prepare. Raises FilingError."""
+        """Begin to prepare for ``file``, if there is anything to prepare; never waits.
+
+        ``jpeg`` may be read until ``file`` or ``unstage`` returns.
+        """
         ...
 
     def unstage(self, photo: str) -> None:
-        """Forget what was staged and not filed, leaving no trace of it."""
+        """Forget what was staged and not filed, leaving no trace of it, and let go of it."""
         ...
 
     def file(self, record: Record) -> str:
@@ -49,4 +52,8 @@ class Sink(Protocol):
         ``reference`` is where it was filed. None: as far as is known it was not, but a crash may
         have come between filing and the knowledge of it; if it is not there, nothing is done.
         """
+        ...
+
+    def close(self) -> None:
+        """Take no more photos."""
         ...

@@ -15,6 +15,7 @@ import mmap
 import os
 import re
 import time
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
@@ -41,26 +42,35 @@ class Folder:
         self._root = root
         root.mkdir(mode=0o750, parents=True, exist_ok=True)
         self._staging = root / ".arriving"
-        self._staged: set[str] = set()
+        self._staged: dict[str, Future[None]] = {}
+        self._writer = ThreadPoolExecutor(1, thread_name_prefix="folder")
         # What a crash left there; younger ones may be another replica's, at work now.
         for stray in self._staging.glob("*"):
             if stray.stat().st_mtime < time.time() - _STRAY_SECONDS:
                 wipe_file(stray)
 
     def stage(self, photo: str, jpeg: memoryview) -> None:
-        """Write the JPEG, fsynced, to a hidden folder beside the days."""
+        """Begin to write the JPEG, fsynced, to a hidden folder beside the days."""
+        self._staged[photo] = self._writer.submit(self._write, photo, jpeg)
+
+    def _write(self, photo: str, jpeg: memoryview) -> None:
+        self._staging.mkdir(mode=0o700, exist_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(self._staging / photo, flags, 0o640)
         try:
-            self._staging.mkdir(mode=0o700, exist_ok=True)
-            _write(self._staging / photo, jpeg)
-        except OSError as e:
-            raise FilingError(f"the folder {self._root} did not take it: {e.strerror}") from e
-        self._staged.add(photo)
+            write_all(descriptor, jpeg)
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
     def unstage(self, photo: str) -> None:
-        """Wipe a JPEG that was staged, in this life or in one that crashed, and is not wanted."""
-        self._staged.discard(photo)
-        with contextlib.suppress(OSError):
-            wipe_file(self._staging / photo)
+        """Wipe a JPEG that was staged and is not wanted; its bytes are needed no more."""
+        staged = self._staged.pop(photo, None)
+        if staged is not None:
+            with contextlib.suppress(OSError):
+                staged.result()
+            with contextlib.suppress(OSError):
+                wipe_file(self._staging / photo)
 
     def file(self, record: Record) -> str:
         """Put both files in place, fsynced, unless they are there already."""
@@ -73,16 +83,21 @@ class Folder:
                 return reference
             if record.photo not in self._staged:
                 self.stage(record.photo, record.jpeg)
+            self._staged[record.photo].result()
             if not path.parent.is_dir():
                 path.parent.mkdir(mode=0o750, exist_ok=True)
                 fsync_dir(self._root)
             os.rename(self._staging / record.photo, path)
-            self._staged.discard(record.photo)
+            del self._staged[record.photo]
             # Its fsync of the folder makes both names last, and the JPEG's came first.
             write_atomic(page, _json(_page(record)), mode=0o640)
         except OSError as e:
             raise FilingError(f"the folder {self._root} did not take it: {e.strerror}") from e
         return reference
+
+    def close(self) -> None:
+        """Let go of the thread that writes."""
+        self._writer.shutdown()
 
     def read_back(self, record: Record, reference: str) -> None:
         """Compare every byte of the JPEG with the one that was sealed, and read the JSON."""
@@ -164,16 +179,6 @@ def _iso(ms: int) -> str:
         return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
     except (ValueError, OverflowError, OSError):
         return f"{ms} ms"
-
-
-def _write(path: Path, data: memoryview) -> None:
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(path, flags, 0o640)
-    try:
-        write_all(descriptor, data)
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _same(path: Path, jpeg: memoryview) -> bool:

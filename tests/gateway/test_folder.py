@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -46,8 +46,10 @@ def everything(root: Path) -> dict[str, bytes]:
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    return Folder(tmp_path / "record")
+def folder(tmp_path: Path) -> Iterator[Folder]:
+    made = Folder(tmp_path / "record")
+    yield made
+    made.close()
 
 
 def test_filing_twice_is_filing_once(folder: Folder, tmp_path: Path) -> None:
@@ -195,5 +197,5 @@ def test_what_a_crash_left_staged_is_removed_when_it_is_old(tmp_path: Path) -> N
     for path in (old, young):
         path.write_bytes(b"half a picture")
     os.utime(old, (0, 0))
-    Folder(tmp_path / "record")
+    Folder(tmp_path / "record").close()
     assert list(staging.iterdir()) == [young]

@@ -219,6 +219,7 @@ class Interrupted(Folder):
 
     def stage(self, photo: str, jpeg: memoryview) -> None:
         super().stage(photo, jpeg)
+        self._staged[photo].result()
         self._reached("stage")
 
     def file(self, record: Record) -> str:
@@ -245,6 +246,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         return 1_700_000_000_000
 
     with ExitStack() as stack:
+        stack.callback(sink.close)
         store = open_sqlite(config.paths.database)
         stack.callback(store.close)
         decoders = Decoders(room=1024 * 1024, pixels=1_000_000, seconds=10, ahead=1)
