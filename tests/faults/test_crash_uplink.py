@@ -1,0 +1,19 @@
+"""The crash campaign: the uplink dies at every point of the journey (docs/journey.md)."""
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.campaign import travel
+from tests.faults.deck import Leg, parametrize
+
+pytestmark = pytest.mark.campaign
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    parametrize(metafunc, "uplink")
+
+
+def test_P5_the_uplink_may_die_at_any_point(pair: tuple[Leg, ...], short_dir: Path) -> None:
+    kills = travel(pair, short_dir)
+    assert kills["uplink"] >= sum(leg.count for leg in pair) * 4 // 5
