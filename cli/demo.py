@@ -7,6 +7,7 @@ on loopback, with throw-away keys.
 
 import argparse
 import json
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -94,6 +95,8 @@ def run(options: argparse.Namespace) -> int:
     at_once = options.once or options.press is not None
     made = Virtual(language=options.language, release_seconds=0.0 if at_once else 5.0)
     state = options.state.resolve() if options.state else Path(mkdtemp(prefix="wardseal-demo-"))
+    # A demo that is told to end takes its broker, gateway and device with it.
+    signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     # With --json, standard output holds the result and nothing else.
     say = partial(print, file=sys.stderr if options.json else sys.stdout, flush=True)
     with VirtualSite(state, made) as site:

@@ -1,6 +1,7 @@
 """The demo as a user starts it: words, exit codes, and one JSON object at the end."""
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -45,6 +46,18 @@ def test_P1_a_script_without_consent_takes_no_photo(tmp_path: Path) -> None:
     found = _last(_demo("--press", "capture,wait:0.5", "--json", "--state", str(tmp_path)))
     assert found["photos"] == []
     assert found["ledger"]["verified"] is True
+
+
+def test_a_demo_that_is_ended_takes_everything_with_it(tmp_path: Path) -> None:
+    words = ("--press", "wait:0", "--hold", "600", "--json", "--state", str(tmp_path))
+    with subprocess.Popen([*DEMO, *words], stdout=subprocess.PIPE, text=True) as demo:
+        assert demo.stdout is not None
+        found = json.loads(demo.stdout.readline())
+        demo.terminate()
+        assert demo.wait(30) == 128 + signal.SIGTERM
+    for pid in found["pids"].values():
+        assert not Path(f"/proc/{pid}").exists(), "nothing is left running"
+    assert not any(Path(folder).exists() for folder in found["tmpfs"])
 
 
 @pytest.mark.parametrize(
