@@ -111,7 +111,7 @@ class Darkroom:
         self._end = 0.0
 
     def live(self) -> Exit:
-        """Wait for a consent, carry out orders, end. Closes the camera and the line."""
+        """Wait for a consent, carry out orders, end. Closes the camera; the line ends with us."""
         try:
             return self._live()
         except ConnectionError:
@@ -242,7 +242,7 @@ class Darkroom:
                 self._camera.close()
             self._sealer.close()
         self._bits.close()
-        self._line.close()
+        self._line.leave()
 
 
 def _words(error: WardsealError) -> str:

@@ -61,6 +61,7 @@ class DarkroomLine:
         self._line: orders.Line | None = None
         self._pid: int | None = None
         self._waiting_order: orders.Open | None = None
+        self._patience_ns = 0
         self._due: dict[str, int] = {}
         self.phase = Phase.ABSENT
 
@@ -89,8 +90,12 @@ class DarkroomLine:
         self._selector.register(self._line, EVENT_READ, self._readable)
 
     def open(self, order: orders.Open, seconds: float) -> None:
-        """Give the waiting darkroom its consent; at once, or as soon as it is idle."""
-        self._due["ready"] = self._now() + int(seconds * _SECOND)
+        """Give the waiting darkroom its consent; at once, or as soon as it is idle.
+
+        It has ``seconds`` to be idle, and from then on as many to be ready.
+        """
+        self._patience_ns = int(seconds * _SECOND)
+        self._due["ready"] = self._now() + self._patience_ns
         if self.phase is Phase.IDLE:
             self.phase = Phase.OPEN
             self._send(order)
@@ -191,6 +196,7 @@ class DarkroomLine:
         if self._waiting_order is not None:
             order, self._waiting_order = self._waiting_order, None
             self.phase = Phase.OPEN
+            self._due["ready"] = self._now() + self._patience_ns
             self._send(order)
 
     def _gone(self) -> None:

@@ -259,6 +259,14 @@ class Line:
         with contextlib.suppress(OSError):
             self._connection.shutdown(socket.SHUT_WR)
 
+    def leave(self) -> None:
+        """Wipe the buffer and leave the connection to the kernel, which ends it with the process.
+
+        The other end's end of file then says that nothing of this process is left in memory.
+        """
+        self._buffer.close()
+        self._connection.detach()
+
     def close(self) -> None:
         """Wipe the buffer and end the connection; for the darkroom that means: end your life."""
         self._buffer.close()

@@ -124,6 +124,19 @@ def test_hanging_up_is_heard_and_the_last_words_still_arrive(ends: tuple[Line, L
     assert panel.receive() is None
 
 
+def test_P2_leaving_ends_nothing_that_the_end_of_the_process_does_not_end(
+    ends: tuple[Line, Line],
+) -> None:
+    panel, darkroom = ends
+    process = socket.socket(fileno=darkroom.fileno())  # who has the descriptor until it is gone
+    darkroom.leave()
+    panel.settimeout(0.05)
+    with pytest.raises(TimeoutError):
+        panel.receive()
+    process.close()
+    assert panel.receive() is None
+
+
 def test_a_packet_that_is_too_long_is_refused(ends: tuple[Line, Line]) -> None:
     panel, darkroom = ends
     panel._connection.send(bytes(orders.MAX_ORDER + 1))
