@@ -27,7 +27,9 @@ from wire.signing import Ed25519Signer
 
 DEVICE = "ward3-bed12"
 WIDTH, HEIGHT = 4056, 3040
-PATIENCE = 10.0
+PATIENCE = 30.0
+"""Seconds; only a failing test waits so long, on a busy machine."""
+
 T = TypeVar("T")
 WORDING = events.Wording("w1", "en", hashlib.sha256(b"May we take a photo?").digest())
 
@@ -66,6 +68,11 @@ class Life:
         self.line.hang_up()
         while self.line.receive() is not None:
             pass
+        return self.process.wait(PATIENCE)
+
+    def ended(self) -> int:
+        """The exit code of a darkroom that ends by itself."""
+        assert self.next() is None
         return self.process.wait(PATIENCE)
 
     def __enter__(self) -> Self:
@@ -160,10 +167,15 @@ class Bedside:
 
     def take(self, life: Life, consent: SignedEntry) -> Sealed:
         """Take one photo."""
-        intent = self.intent(consent)
-        life.line.send(Capture(intent.raw, self.header(consent, intent)))
+        self.order(life, consent)
         life.expect(Verdict)
         return self.sealed(life)
+
+    def order(self, life: Life, consent: SignedEntry) -> int:
+        """Order a photo and return its number."""
+        intent = self.intent(consent)
+        life.line.send(Capture(intent.raw, self.header(consent, intent)))
+        return intent.entry.seq
 
     def sealed(self, life: Life) -> Sealed:
         """The report that a photo is sealed, whose file must be there, whole."""

@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -18,21 +17,17 @@ from appliance.darkroom import Exit
 from appliance.orders import (
     VIEW_BYTES,
     Capture,
-    Fault,
-    FaultCode,
     Idle,
     Open,
     Ready,
     Refused,
     Verdict,
 )
-from appliance.simulator.world import CameraWorld
 from base.memory import ALLOCATOR_ENV
-from tests.appliance.bedside import HEIGHT, WIDTH, Bedside, Life
+from tests.appliance.bedside import HEIGHT, WIDTH, Bedside
 from tests.waiting import until
 from wire import envelope
 from wire.events import Level
-from wire.ledger import SignedEntry
 
 SMALL = (1014, 760)
 
@@ -41,25 +36,6 @@ SMALL = (1014, 760)
 def bedside(tmp_path: Path) -> Bedside:
     """A device with a small sensor, for the sake of the tests' time."""
     return Bedside(tmp_path, size=SMALL)
-
-
-@pytest.fixture
-def hasty(tmp_path: Path) -> Bedside:
-    """A device that waits for its camera half a second."""
-    return Bedside(tmp_path, size=SMALL, deadline_seconds=0.5)
-
-
-def ended(life: Life) -> int:
-    """The exit code of a darkroom that ends by itself."""
-    assert life.next() is None
-    return life.process.wait(10)
-
-
-def order_photo(bedside: Bedside, life: Life, consent: SignedEntry) -> int:
-    """Order a photo and return its number."""
-    intent = bedside.intent(consent)
-    life.line.send(Capture(intent.raw, bedside.header(consent, intent)))
-    return intent.entry.seq
 
 
 def test_a_consent_and_two_captures_make_two_photos_that_the_hospital_can_open(
@@ -99,7 +75,7 @@ def test_the_envelope_says_exactly_what_the_panel_ordered(bedside: Bedside) -> N
 def test_photos_ordered_in_a_burst_are_all_taken_in_order(bedside: Bedside) -> None:
     with bedside.start() as life:
         consent = bedside.open(life)
-        ordered = [order_photo(bedside, life, consent) for _ in range(4)]
+        ordered = [bedside.order(life, consent) for _ in range(4)]
         done = []
         for _ in ordered:
             life.expect(Verdict)
@@ -141,7 +117,7 @@ def test_P1_a_consent_that_is_refused_opens_no_camera_and_ends_the_darkroom(
         life.line.send(Open(stale.raw, bedside.keyset.raw))
         refused = life.expect(Refused)
         assert refused == Refused("the CONSENT entry is not of the last 10 seconds")
-        assert ended(life) == Exit.REFUSED
+        assert life.ended() == Exit.REFUSED
 
 
 def test_P1_a_capture_without_consent_gives_no_frame_and_ends_the_darkroom(
@@ -149,9 +125,9 @@ def test_P1_a_capture_without_consent_gives_no_frame_and_ends_the_darkroom(
 ) -> None:
     with bedside.start() as life:
         life.expect(Idle)
-        order_photo(bedside, life, bedside.consent())
+        bedside.order(life, bedside.consent())
         assert life.expect(Refused) == Refused("there is no consent for a photo")
-        assert ended(life) == Exit.REFUSED
+        assert life.ended() == Exit.REFUSED
     assert list(bedside.sealing.iterdir()) == []
 
 
@@ -160,9 +136,9 @@ def test_P1_an_intent_that_is_refused_leaves_no_file_and_ends_the_darkroom(
 ) -> None:
     with bedside.start() as life:
         bedside.open(life)
-        order_photo(bedside, life, bedside.consent())
+        bedside.order(life, bedside.consent())
         assert life.expect(Refused) == Refused("the intent names another consent")
-        assert ended(life) == Exit.REFUSED
+        assert life.ended() == Exit.REFUSED
     assert list(bedside.sealing.iterdir()) == []
 
 
@@ -186,72 +162,7 @@ def test_P10_what_is_no_order_ends_the_darkroom(bedside: Bedside, packet: bytes)
         life.expect(Idle)
         life.line._connection.send(packet)
         assert "order" in life.expect(Refused).why
-        assert ended(life) == Exit.REFUSED
-
-
-@pytest.mark.parametrize(
-    ("fault", "code"),
-    [
-        (CameraWorld.unplug, FaultCode.NO_CAMERA),
-        (CameraWorld.lose_tuning_file, FaultCode.TUNING_MISSING),
-        (CameraWorld.lock_away, FaultCode.NOT_PERMITTED),
-        (CameraWorld.run_out_of_memory, FaultCode.NO_MEMORY),
-        (CameraWorld.starve, FaultCode.NO_FRAMES),
-    ],
-)
-def test_a_camera_that_does_not_start_is_a_fault_and_ends_the_darkroom(
-    hasty: Bedside, fault: Callable[[CameraWorld], None], code: FaultCode
-) -> None:
-    fault(hasty.world)
-    with hasty.start() as life:
-        life.expect(Idle)
-        life.line.send(Open(hasty.consent().raw, hasty.keyset.raw))
-        found = life.expect(Fault)
-        assert (found.code, found.n) == (code, None)
-        assert ended(life) == Exit.CAMERA_FAULT
-    assert list(hasty.sealing.iterdir()) == []
-
-
-def test_P5_a_camera_that_stops_delivering_loses_its_photo_aloud(hasty: Bedside) -> None:
-    hasty.world.starve(after=1)
-    with hasty.start() as life:
-        consent = hasty.open(life)
-        hasty.take(life, consent)
-        n = order_photo(hasty, life, consent)
-        assert life.expect(Fault) == Fault(FaultCode.NO_FRAMES, "no frame came within 0.5 s", n)
-        assert ended(life) == Exit.CAMERA_FAULT
-    assert len(list(hasty.sealing.iterdir())) == 1
-
-
-def test_P5_a_camera_that_hangs_is_reported_by_the_watchdog_which_ends_the_darkroom(
-    hasty: Bedside,
-) -> None:
-    hasty.world.hang(after=1)
-    with hasty.start() as life:
-        consent = hasty.open(life)
-        hasty.take(life, consent)
-        started = time.monotonic()
-        n = order_photo(hasty, life, consent)
-        assert life.expect(Fault) == Fault(
-            FaultCode.NO_FRAMES, "the camera did not deliver in time", n
-        )
-        assert ended(life) == Exit.HUNG
-        assert 0.5 < time.monotonic() - started < 3
-
-
-def test_P2_a_stop_that_blocks_is_reported_before_the_panel_loses_patience(
-    bedside: Bedside,
-) -> None:
-    bedside.world.block_stop()
-    with bedside.start() as life:
-        bedside.open(life)
-        started = time.monotonic()
-        life.line.hang_up()
-        assert life.expect(Fault) == Fault(
-            FaultCode.STOP_BLOCKED, "the camera cannot be stopped", None
-        )
-        assert time.monotonic() - started < 2
-        assert ended(life) == Exit.HUNG
+        assert life.ended() == Exit.REFUSED
 
 
 def test_a_spool_without_room_is_refused_before_the_camera_opens(bedside: Bedside) -> None:
@@ -263,7 +174,7 @@ def test_a_spool_without_room_is_refused_before_the_camera_opens(bedside: Bedsid
         assert life.expect(Refused).why == (
             "no file can be made for the sealed photo: No such file or directory"
         )
-        assert ended(life) == Exit.REFUSED
+        assert life.ended() == Exit.REFUSED
 
 
 ON_A_SMALL_TMPFS = """
@@ -291,7 +202,7 @@ def test_P10_a_full_tmpfs_is_refused_before_the_camera_opens(bedside: Bedside) -
         assert life.expect(Refused) == Refused(
             "no room for the sealed photo: No space left on device"
         )
-        assert ended(life) == Exit.REFUSED
+        assert life.ended() == Exit.REFUSED
 
 
 def test_P5_a_photo_that_finds_no_room_is_refused_aloud_and_the_next_one_may(
@@ -303,7 +214,7 @@ def test_P5_a_photo_that_finds_no_room_is_refused_aloud_and_the_next_one_may(
         # The next slot is made after a photo; take it away together with its directory.
         life.wait_for_view()
         away = bedside.sealing.rename(bedside.folder / "away")
-        n = order_photo(bedside, life, consent)
+        n = bedside.order(life, consent)
         life.expect(Verdict)
         refused = life.expect(Refused)
         assert (refused.n, refused.why) == (
@@ -319,7 +230,7 @@ def test_sigterm_ends_it_the_ordinary_way(bedside: Bedside) -> None:
     with bedside.start() as life:
         bedside.open(life)
         life.process.send_signal(signal.SIGTERM)
-        assert ended(life) == Exit.ENDED
+        assert life.ended() == Exit.ENDED
     assert list(bedside.sealing.iterdir()) == []
 
 
