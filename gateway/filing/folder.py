@@ -64,13 +64,13 @@ class Folder:
             os.close(descriptor)
 
     def unstage(self, photo: str) -> None:
-        """Wipe a JPEG that was staged and is not wanted; its bytes are needed no more."""
+        """Wipe a JPEG that was staged, in this life or in one that crashed, and is not wanted."""
         staged = self._staged.pop(photo, None)
-        if staged is not None:
-            with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError):
+            if staged is not None:
                 staged.result()
-            with contextlib.suppress(OSError):
-                wipe_file(self._staging / photo)
+        with contextlib.suppress(OSError):
+            wipe_file(self._staging / photo)
 
     def file(self, record: Record) -> str:
         """Put both files in place, fsynced, unless they are there already."""
@@ -115,12 +115,16 @@ class Folder:
         self.unstage(photo)
         try:
             if reference is not None:
-                paths = [(self._root / reference).with_suffix(".json")]
-            else:
-                paths = [day / f"{photo}.json" for day in self._root.iterdir()]
-                paths = [path for path in paths if path.exists()]
-            for path in paths:
-                _object(path, at_ms)
+                _object((self._root / reference).with_suffix(".json"), at_ms)
+                return
+            for day in self._root.iterdir():
+                page = day / f"{photo}.json"
+                if page.exists():
+                    _object(page, at_ms)
+                elif page.with_suffix(".jpg").exists():
+                    # A crash came between the two: it was never in the record.
+                    wipe_file(page.with_suffix(".jpg"))
+                    fsync_dir(day)
         except (OSError, ValueError, KeyError) as e:
             raise FilingError(f"the folder {self._root} cannot note the objection: {e}") from e
 

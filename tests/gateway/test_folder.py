@@ -82,10 +82,20 @@ def test_what_a_crash_left_staged_goes_with_the_photos_next_turn(
     folder.file(filed)
     for one in (filed, undone):
         folder.stage(one.photo, one.jpeg)
+    folder.close()
+    assert len(everything(tmp_path)) == 4
     after = Folder(tmp_path / "record")
     after.file(filed)
     after.undo(undone.photo, None, AT_MS)
+    after.close()
     assert len(everything(tmp_path)) == 2
+
+
+def test_P5_an_undo_after_half_a_record_leaves_none(folder: Folder, tmp_path: Path) -> None:
+    page = (tmp_path / "record" / folder.file(record())).with_suffix(".json")
+    page.unlink()
+    folder.undo(PHOTO, None, AT_MS)
+    assert everything(tmp_path) == {}
 
 
 def test_a_half_written_record_of_a_crash_is_made_whole(folder: Folder, tmp_path: Path) -> None:
