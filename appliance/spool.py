@@ -7,6 +7,7 @@ it after an unlink alone.
 """
 
 import hashlib
+import logging
 import mmap
 import os
 import shutil
@@ -24,6 +25,8 @@ from wire import cbor, envelope
 from wire.envelope import Envelope, Header
 from wire.keyset import SignedKeyset
 from wire.ledger import MAX_ENTRY, SignedEntry
+
+log = logging.getLogger(__name__)
 
 _MIB = 1024 * 1024
 
@@ -47,7 +50,7 @@ class Spool:
     def has_room(self) -> bool:
         """Tell whether one more photo of any size we reckon with would fit."""
         wanted = self._settings.photo_mib * _MIB
-        used = sum(path.lstat().st_size for path in self._files())
+        used = sum(_size(path) for path in self._files())
         free = os.statvfs(self._outbox)
         return (
             used + wanted <= self._settings.capacity_mib * _MIB
@@ -80,7 +83,13 @@ class Spool:
     def release(
         self, seq: int, photo: bytes, entries: tuple[SignedEntry, SignedEntry, SignedEntry]
     ) -> None:
-        """Move a photo to the outbox, its three entries first."""
+        """Move a photo to the outbox, its three entries first; one that is there stays there.
+
+        Raises FileNotFoundError when the photo is in neither place, OSError when the outbox
+        does not take it: then it is where it was.
+        """
+        if self.envelope_path(photo).exists():
+            return
         raws = cbor.encode([entry.raw for entry in entries])
         write_atomic(self._init_path(photo), raws, mode=0o640, durable=False)
         os.rename(self.sealed_path(seq), self.envelope_path(photo))
@@ -130,13 +139,41 @@ def _wipe(path: Path) -> None:
     try:
         kind = path.lstat().st_mode
         if stat.S_ISREG(kind):
-            wipe_file(path)
+            _wipe_regular(path)
         elif stat.S_ISDIR(kind):
             shutil.rmtree(path, ignore_errors=True)
         else:
             path.unlink()
     except FileNotFoundError:
         return
+
+
+def _wipe_regular(path: Path) -> None:
+    """Overwrite, cut, unlink; what cannot be overwritten (closed to us by whoever made it, or
+    larger than any photo, so all holes) is still cut, if it can be, and unlinked."""
+    try:
+        if path.lstat().st_size <= envelope.MAX_ENVELOPE:
+            wipe_file(path)
+            return
+    except FileNotFoundError:
+        return
+    except OSError as e:
+        log.error("%s cannot be overwritten: %s", path.name, e.strerror)
+    with suppress(OSError):
+        descriptor = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        try:
+            os.ftruncate(descriptor, 0)
+        finally:
+            os.close(descriptor)
+    path.unlink(missing_ok=True)
+
+
+def _size(path: Path) -> int:
+    """Its size now: a darkroom that works may have renamed or removed it a moment ago."""
+    try:
+        return path.lstat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _compare(
@@ -154,7 +191,8 @@ def _compare(
 @contextmanager
 def _mapped(path: Path) -> Iterator[memoryview]:
     """A read-only view of a whole file; it is unmapped on leaving."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    # Without O_NONBLOCK, opening a pipe that somebody left there would wait for ever.
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         size = os.fstat(descriptor).st_size
         if not 0 < size <= envelope.MAX_ENVELOPE:

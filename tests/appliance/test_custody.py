@@ -1,9 +1,12 @@
 """P5: what ledger and spool say together is brought together after any crash; nothing is silent."""
 
+import errno
+import os
 from pathlib import Path
 
 import pytest
 
+from appliance import spool
 from appliance.custody import Recovered
 from appliance.photos import Stage
 from base.errors import VerificationError
@@ -170,6 +173,43 @@ def test_P7_links_and_folders_from_a_darkroom_stop_nothing(ward: Ward, tmp_path:
     assert _restart(ward).lost == (photo.n,)
     assert not list(ward.paths.sealing.iterdir())
     assert precious.read_bytes() == b"not ours to wipe"
+
+
+def test_P7_a_pipe_from_a_darkroom_keeps_nobody_waiting(ward: Ward) -> None:
+    photo = ward.intend(ward.consent())
+    os.mkfifo(ward.spool.sealed_path(photo.seq))
+    assert _restart(ward).lost == (photo.n,)
+    assert not list(ward.paths.sealing.iterdir())
+
+
+def test_P7_what_a_darkroom_closed_to_the_panel_goes_all_the_same(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    (ward.paths.sealing / "closed").write_bytes(b"x")
+    monkeypatch.setattr(spool, "wipe_file", refuse)
+    ward.custodian.sweep()
+    assert not list(ward.paths.sealing.iterdir())
+
+
+def test_P7_a_file_larger_than_any_photo_is_not_filled_with_zeros(ward: Ward) -> None:
+    huge = ward.paths.sealing / "huge"
+    huge.touch()
+    os.truncate(huge, 8 * 1024 * envelope.MAX_ENVELOPE)
+    with huge.open("rb") as reader:
+        ward.custodian.sweep()
+        assert os.fstat(reader.fileno()).st_blocks == 0
+    assert not list(ward.paths.sealing.iterdir())
+
+
+def test_a_file_that_goes_while_room_is_looked_for_takes_none(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gone = ward.paths.sealing / "4711-7f00.part"
+    monkeypatch.setattr(ward.spool, "_files", lambda: iter([gone]))
+    assert ward.spool.has_room()
 
 
 def test_P7_an_envelope_under_another_header_is_not_signed(ward: Ward) -> None:
