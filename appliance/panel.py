@@ -62,6 +62,7 @@ class Panel:
             undone=recovered.undone,
         )
         if trouble:
+            log.error("%s", trouble)
             self._desk.ledger_down = True
             self._queue.append(signals.LedgerFault(self._now(), trouble))
         selector.register(self._bell, EVENT_READ, self._rung)
@@ -180,6 +181,8 @@ class Panel:
         self._empty_mailbox()
         if not self._desk.darkroom.in_use and not self._desk.ledger_down:
             self._parts.custodian.sweep()
+        if not self._desk.ledger_down:
+            self._release_again()
         full = not self._parts.spool.has_room()
         if full != self._full:
             self._full = full
@@ -187,6 +190,12 @@ class Panel:
         self._tell_keys(now)
         if self._desk.ledger_down:
             self._try_ledger(now)
+
+    def _release_again(self) -> None:
+        try:
+            self._desk.release_what_waits()
+        except LedgerUnavailable as e:
+            self._desk.ledger_failed(e)
 
     def _try_ledger(self, now: int) -> None:
         try:
