@@ -85,10 +85,6 @@ class Register:
         """The photo with this id, if it is remembered."""
         return next((known for known in self._photos.values() if known.id == photo), None)
 
-    def by_seq(self, seq: int) -> Photo | None:
-        """The open photo of INTENT number ``seq``."""
-        return next((p for p in self._photos.values() if p.seq == seq and not p.closed), None)
-
     def by_intent(self, digest: bytes) -> Photo | None:
         """The photo of the INTENT with this digest."""
         return next((p for p in self._photos.values() if p.intent.digest == digest), None)

@@ -105,6 +105,8 @@ class Desk:
         self._consent: SignedEntry | None = None
         self._opened_with: SignedEntry | None = None
         self._in_darkroom: list[int] = []
+        self._unreleased: set[int] = set()
+        self._unsaid: dict[int, str] = {}
         self.rang = False
         self.ledger_down = False
         self.darkroom = DarkroomLine(
@@ -121,8 +123,9 @@ class Desk:
 
     def append(self, body: object) -> SignedEntry:
         """Enter something on the ledger; LedgerUnavailable when that fails."""
+        entry = self._parts.ledger.append(body)
         self.rang = True
-        return self._parts.ledger.append(body)
+        return entry
 
     # Effects
 
@@ -199,11 +202,30 @@ class Desk:
 
     def _release(self, n: int) -> None:
         """The second half of step 7: the rename into the outbox."""
+        self._unreleased.discard(n)
         photo = self._register.get(n)
-        if photo is not None and not photo.closed:
+        if photo is None or photo.closed:
+            return
+        try:
             self._parts.custodian.release(photo)
+        except FileNotFoundError:
+            self._lost(photo, "the sealed photo is not where it was")
+        except OSError as e:
+            log.error("photo %d cannot be released now: %s", n, e.strerror)
+            self._unreleased.add(n)
+        else:
             self.rang = True
             self._tell(signals.Released(self._now(), n))
+
+    def release_what_waits(self) -> None:
+        """Try again what the outbox did not take; what was undone meanwhile is wiped instead."""
+        for n in sorted(self._unreleased):
+            photo = self._register.get(n)
+            if photo is not None and photo.undone:
+                self._unreleased.discard(n)
+                self._wipe_unsent(n)
+            else:
+                self._release(n)
 
     def _wipe_unsent(self, n: int) -> None:
         photo = self._register.get(n)
@@ -222,11 +244,11 @@ class Desk:
             case orders.View(bits=bits):
                 self._parts.face.view(bits)
             case orders.Verdict(n=seq, poor=poor):
-                if photo := self._register.by_seq(seq):
+                if photo := self._awaited(seq):
                     self._tell(signals.Verdict(now, photo.n, poor))
             case orders.Sealed(n=seq, stages_us=stages):
                 log.info("sealed %d, microseconds: %s", seq, stages)
-                if photo := self._register.by_seq(seq):
+                if photo := self._awaited(seq):
                     self._sealed(photo)
             case orders.Refused(n=seq, why=why):
                 log.error("the darkroom refused: %s", why)
@@ -252,18 +274,28 @@ class Desk:
             self.ledger_failed(e)
         except (WardsealError, OSError) as e:
             log.error("photo %d is not what was ordered: %s", photo.n, e)
-            self._lose(photo.seq, str(e))
+            self._lost(photo, str(e))
+
+    def _awaited(self, seq: int | None) -> Photo | None:
+        """The photo that the darkroom still owes; of all others its word is worth nothing.
+
+        What has been signed for is the panel's: no later fault can lose it.
+        """
+        owed = (self._register.get(n) for n in self._in_darkroom)
+        return next((photo for photo in owed if photo is not None and photo.seq == seq), None)
 
     def _lose(self, seq: int | None, why: str) -> None:
-        photo = self._register.by_seq(seq) if seq is not None else None
-        if photo is None:
-            return
+        if photo := self._awaited(seq):
+            self._lost(photo, why)
+
+    def _lost(self, photo: Photo, why: str) -> None:
         self._answered(photo.n)
         try:
             self._parts.custodian.lose(photo, why)
+            self.rang = True
         except LedgerUnavailable as e:
+            self._unsaid[photo.n] = why
             self.ledger_failed(e)
-        self.rang = True
         self._tell(signals.LostPhoto(self._now(), photo.n))
 
     def _answered(self, n: int) -> None:
@@ -284,7 +316,7 @@ class Desk:
             if self._parts.spool.sealed_path(photo.seq).exists():
                 self._sealed(photo)
             else:
-                self._lose(photo.seq, "the darkroom ended before the photo was sealed")
+                self._lost(photo, "the darkroom ended before the photo was sealed")
         self._tell(signals.DarkroomEnded(self._now()))
 
     def _append_fault(self, code: str, why: str) -> None:
@@ -300,7 +332,18 @@ class Desk:
         self._tell(signals.LedgerFault(self._now(), str(error)))
 
     def sign_what_waits(self) -> None:
-        """The ledger works again: sign for what was sealed in the meantime."""
+        """The ledger works again: enter what was lost, sign for what was sealed meanwhile."""
+        unsaid, self._unsaid = self._unsaid, {}
+        for n, why in unsaid.items():
+            photo = self._register.get(n)
+            if photo is None or photo.closed:
+                continue
+            try:
+                self._parts.custodian.lose(photo, why)
+                self.rang = True
+            except LedgerUnavailable as e:
+                self._unsaid[n] = why
+                self.ledger_failed(e)
         for n in list(self._in_darkroom):
             photo = self._register.get(n)
             if photo is not None and self._parts.spool.sealed_path(photo.seq).exists():
@@ -339,7 +382,7 @@ class Desk:
     def _keyset_offered(self, offer: KeysetOffer) -> None:
         try:
             changed = self._parts.keyset.offer(offer.raw)
-        except WardsealError as e:
+        except (WardsealError, OSError) as e:
             log.warning("a keyset was refused: %s", e)
             self.append(events.Fault("keyset-refused", shapes.short(str(e))))
             return
@@ -350,7 +393,10 @@ class Desk:
     def _countersigned(self, message: Countersigned) -> None:
         """Keep the hospital's word beside the ledger it is about, for whoever verifies it."""
         checkpoint = message.checkpoint
-        self._parts.ledger.keep_checkpoint(checkpoint.ledger, message.raw)
+        try:
+            self._parts.ledger.keep_checkpoint(checkpoint.ledger, message.raw)
+        except OSError as e:
+            log.warning("a countersignature cannot be kept: %s", e.strerror)
         self._parts.ledger.floor_ms = max(self._parts.ledger.floor_ms, checkpoint.time_ms)
 
 

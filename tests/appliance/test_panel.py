@@ -1,5 +1,6 @@
 """The panel as a whole: ledger before effect (P1), lamp (P2), custody (P5), no trust (P7, P8)."""
 
+import errno
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from appliance import orders
 from appliance.photos import Stage
 from tests.appliance.panel_rig import Rig
-from tests.appliance.ward import Hospital
+from tests.appliance.ward import DEVICE, Hospital
 from wire import events, keyset, ledger
 from wire.messages import Status
 
@@ -129,6 +130,96 @@ def test_P5_a_darkroom_that_dies_loses_the_photo_and_says_so(rig: Rig) -> None:
     (lost,) = rig.bodies(events.Lost)
     assert isinstance(lost, events.Lost)
     assert lost.why == "the darkroom ended before the photo was sealed"
+
+
+@pytest.mark.parametrize("word", ["fault", "refused", "sealed again"])
+def test_P5_what_is_signed_for_is_not_lost_by_what_the_darkroom_says_later(
+    rig: Rig, word: str
+) -> None:
+    darkroom, photo = _released(rig)
+    (known,) = rig.ward.register.open()
+    later: dict[str, orders.Fault | orders.Refused | orders.Sealed] = {
+        "fault": orders.Fault(orders.FaultCode.NO_FRAMES, "could not give it back", known.seq),
+        "refused": orders.Refused("no room for the next one", known.seq),
+        "sealed again": orders.Sealed(known.seq, "x", 15, {}),
+    }
+    darkroom.send(later[word])
+    darkroom.close()
+    rig.until(lambda: not rig.eyes.lit, "the darkroom to be gone")
+    assert not rig.bodies(events.Lost) and _stage(rig) is Stage.RELEASED
+    rig.letter("receipt", rig.ward.hospital.receipt(photo))
+    rig.until(lambda: _stage(rig) is Stage.FILED, "FILED")
+    assert not list(rig.ward.paths.outbox.iterdir())
+
+
+def test_P5_a_photo_that_the_outbox_does_not_take_waits_and_goes_later(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(rig.ward.spool, "release", full)
+        rig.take_photo(rig.open_window())
+        rig.until(lambda: rig.bodies(events.Sealed), "the signature")
+        rig.panel.turn()
+        assert _stage(rig) is Stage.SEALED
+    rig.until(lambda: _stage(rig) is Stage.RELEASED, "the release")
+    assert list(rig.ward.paths.outbox.glob("*.cose"))
+
+
+def test_P5_a_sealed_photo_that_vanishes_before_its_release_is_lost_and_said(
+    tmp_path: Path,
+) -> None:
+    rig = Rig(tmp_path, release_seconds=0.5)
+    rig.take_photo(rig.open_window())
+    rig.until(lambda: rig.bodies(events.Sealed), "the signature")
+    for path in rig.ward.paths.sealing.iterdir():
+        path.unlink()
+    rig.until(lambda: _stage(rig) is Stage.LOST, "LOST")
+    assert rig.bodies(events.Lost)
+    rig.close()
+
+
+def test_P5_a_release_that_is_carried_out_twice_happens_once(rig: Rig) -> None:
+    _released(rig)
+    (photo,) = rig.ward.register.open()
+    rig.ward.custodian.release(photo)
+    assert len(list(rig.ward.paths.outbox.glob("*.cose"))) == 1
+
+
+def test_P5_a_loss_that_could_not_be_entered_is_entered_when_the_ledger_is_back(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    darkroom = rig.open_window()
+    rig.press_capture()
+    rig.until(lambda: rig.state.photos, "the photo to be taken")
+
+    def broken(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "fdatasync", broken)
+        darkroom.close()
+        rig.until(lambda: rig.state.ledger_fault and not rig.eyes.lit, "the fault")
+    rig.until(lambda: not rig.state.ledger_fault, "the ledger to be back")
+    assert len(rig.bodies(events.Lost)) == 1
+
+
+def test_a_countersignature_that_cannot_be_kept_stops_nothing(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(rig.ward.ledger, "keep_checkpoint", full)
+    monkeypatch.setattr(rig.ward.trusted, "offer", full)
+    head = ledger.Checkpoint(DEVICE, rig.ward.ledger.ledger, 0, bytes(32), 1_700_000_000_000)
+    raw = ledger.sign_checkpoint(head, rig.ward.hospital.receipts)
+    rig.letter("countersign", raw)
+    rig.letter("keyset", rig.ward.hospital.keyset.raw)
+    rig.until(lambda: not list(rig.ward.paths.mailbox.glob("*.msg")), "the mailbox to be emptied")
+    assert [fault.code for fault in rig.bodies(events.Fault)] == ["keyset-refused"]  # type: ignore[attr-defined]
 
 
 def test_P1_without_a_ledger_no_consent_and_no_camera(rig: Rig) -> None:
