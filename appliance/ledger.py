@@ -4,10 +4,15 @@ One file per ledger, ``<ledger id>.wsl``; ``current`` names the one being writte
 recovers: a torn tail (a power cut while appending) is cut at the last whole entry and a FAULT
 entry says so; a chain that does not hold is left as it is for whoever investigates, and a new
 ledger is begun that names the old one's last good head. Nothing is ever rewritten.
+
+``current`` also names the ledger before: a new one is in use once its BOOT entry is whole, and
+until then the old one still is.
 """
 
 import os
 import secrets
+from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -18,7 +23,9 @@ from base.errors import WardsealError
 from wire import events, shapes
 from wire.ledger import (
     GENESIS,
+    MAX_FRAME,
     Entry,
+    EntryType,
     SignedEntry,
     frame,
     sign_entry,
@@ -28,6 +35,8 @@ from wire.signing import Signer
 
 LONGEST: Final = 20_000
 """Entries after which a restart begins a new ledger, so that start-up stays quick."""
+
+_ROTATED: Final = "rotated"
 
 
 class LedgerUnavailable(WardsealError):
@@ -44,7 +53,11 @@ class _Read:
 
 
 class DurableLedger:
-    """Append-only, signed, fsynced. ``entries`` holds what opening found, oldest first."""
+    """Append-only, signed, fsynced. ``entries`` holds what opening found, oldest first.
+
+    A photo that is under way is never forgotten: no ledger is rotated while there is one, and
+    when damage has ended a ledger, ``entries`` begins with what was sound of it.
+    """
 
     def __init__(
         self, directory: Path, *, device: str, signer: Signer, clock: Clock, boot: bytes
@@ -75,18 +88,19 @@ class DurableLedger:
             raise LedgerUnavailable(f"the ledger cannot be opened: {e.strerror}") from e
 
     def _open(self, version: str) -> None:
-        current = self._current()
-        if current is None:
-            self._begin()
+        found = self._latest()
+        if found is None:
+            self._begin(b"")
             self.append(events.Boot(version, "first start"))
             return
-        read = self._read(self._path(current))
-        self.entries = read.entries
+        current, read = found
+        self.entries = (*self._earlier(read.entries), *read.entries)
         last = read.entries[-1] if read.entries else None
-        if last is None or read.damage or len(read.entries) >= LONGEST:
-            why = read.damage or ("rotated" if last else "the old ledger was empty")
+        too_long = len(read.entries) >= LONGEST and not _under_way(self.entries)
+        if last is None or read.damage or too_long:
+            why = read.damage or (_ROTATED if last else "the old ledger was empty")
             previous = events.Previous(current, last.entry.seq, last.digest) if last else None
-            self._begin()
+            self._begin(current)
             self.append(events.Boot(version, shapes.short(why), previous))
             if read.damage:
                 self.append(events.Fault("ledger-damaged", shapes.short(read.damage)))
@@ -134,6 +148,9 @@ class DurableLedger:
             write_all(self._descriptor, data)
             os.fdatasync(self._descriptor)
         except OSError as e:
+            # The uplink reads this file: it must not carry away what was not appended.
+            with suppress(OSError):
+                os.ftruncate(self._descriptor, self._length)
             raise LedgerUnavailable(f"the ledger cannot be written: {e.strerror}") from e
         self._length += len(data)
         self._head = signed
@@ -154,10 +171,12 @@ class DurableLedger:
         return self._ready
 
     def check(self) -> None:
-        """Raise LedgerUnavailable while the directory cannot be written."""
+        """Raise LedgerUnavailable while an entry would find no place in the directory."""
+        probe = self._directory / "probe"
         try:
             self._directory.mkdir(parents=True, exist_ok=True)
-            write_atomic(self._directory / "probe", b"")
+            write_atomic(probe, bytes(MAX_FRAME))
+            probe.unlink()
         except OSError as e:
             raise LedgerUnavailable(f"the ledger cannot be written: {e.strerror}") from e
 
@@ -170,22 +189,46 @@ class DurableLedger:
     def _path(self, ledger: bytes) -> Path:
         return self._directory / f"{ledger.hex()}.wsl"
 
-    def _current(self) -> bytes | None:
-        try:
-            ledger = bytes.fromhex((self._directory / "current").read_text().strip())
-        except FileNotFoundError:
-            return None
-        except ValueError:
-            return b""
-        return ledger if len(ledger) == 16 else b""
+    def _latest(self) -> tuple[bytes, _Read] | None:
+        """Return the ledger in use and what it holds; a new one without an entry is not yet."""
+        found: tuple[bytes, _Read] | None = None
+        for ledger in self._named():
+            read = self._read(self._path(ledger))
+            found = found or (ledger, read)
+            if read.damage:
+                break
+            if read.entries:
+                return ledger, read
+        return found
 
-    def _begin(self) -> None:
+    def _named(self) -> list[bytes]:
+        """Return the ledgers that ``current`` names, the newest first."""
+        try:
+            words = (self._directory / "current").read_text().split()
+            ledgers = [bytes.fromhex(word) for word in words]
+        except FileNotFoundError:
+            return []
+        except ValueError:
+            return [b""]
+        return [ledger if len(ledger) == 16 else b"" for ledger in ledgers[:2]] or [b""]
+
+    def _earlier(self, entries: tuple[SignedEntry, ...]) -> tuple[SignedEntry, ...]:
+        """Return what stands in the ledgers that damage has ended, if photos are under way."""
+        boot = events.body_of(entries[0].entry) if entries else None
+        if not isinstance(boot, events.Boot) or boot.previous is None or boot.why == _ROTATED:
+            return ()
+        old = self._read(self._path(boot.previous.ledger)).entries[: boot.previous.seq + 1]
+        old = (*self._earlier(old), *old)
+        return old if _under_way((*old, *entries)) else ()
+
+    def _begin(self, before: bytes) -> None:
         self.ledger = secrets.token_bytes(16)
         self._head, self._length = None, 0
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._descriptor = os.open(self._path(self.ledger), flags, 0o640)
         fsync_dir(self._directory)
-        write_atomic(self._directory / "current", self.ledger.hex().encode(), mode=0o640)
+        names = f"{self.ledger.hex()} {before.hex()}".strip()
+        write_atomic(self._directory / "current", names.encode(), mode=0o640)
 
     def _read(self, path: Path) -> _Read:
         try:
@@ -198,3 +241,15 @@ class DurableLedger:
         first = report.problems[0]
         sound = report.entries[: first.index]
         return _Read(sound, torn, f"entry {first.index} of the old ledger: {first.what}")
+
+
+def _under_way(entries: Iterable[SignedEntry]) -> bool:
+    """Tell whether there is a photo that is neither wiped nor lost."""
+    photos: set[object] = set()
+    for signed in entries:
+        match signed.entry.type:
+            case EntryType.INTENT:
+                photos.add(signed.digest)
+            case EntryType.WIPED | EntryType.LOST:
+                photos.discard(signed.entry.body.get("intent"))
+    return bool(photos)

@@ -1,5 +1,7 @@
 """P6: the ledger is on disk before anything happens, and recovers from whatever a crash left."""
 
+import errno
+import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,7 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from appliance.ledger import LedgerUnavailable
+from appliance import ledger as durable
+from appliance.ledger import DurableLedger, LedgerUnavailable
 from tests.appliance.ward import Ward
 from wire import events
 from wire.ledger import read_frames, verify_chain
@@ -119,3 +122,79 @@ def test_a_restart_goes_on_with_the_same_ledger(ward: Ward) -> None:
     ward.start(rebooted=True)
     last = ward.bodies()[-1]
     assert isinstance(last, events.Boot) and last.why == "start"
+
+
+def test_P6_what_could_not_be_made_to_last_is_not_there_to_be_carried_away(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    before = _file(ward).read_bytes()
+    monkeypatch.setattr(os, "fdatasync", broken)
+    with pytest.raises(LedgerUnavailable, match="cannot be written"):
+        ward.consent()
+    assert _file(ward).read_bytes() == before
+
+
+def test_a_disk_without_room_for_an_entry_does_not_pass_the_check(ward: Ward) -> None:
+    with _files_may_grow_to(100), pytest.raises(LedgerUnavailable, match="cannot be written"):
+        ward.ledger.check()
+    ward.ledger.check()
+    assert not list(ward.paths.ledger.glob("probe*"))
+
+
+def test_P6_a_new_ledger_without_its_first_entry_is_not_in_use_yet(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ward.consent()
+    old, head = ward.ledger.ledger, ward.ledger._head
+    ward.ledger.close()
+    monkeypatch.setattr(durable, "LONGEST", 2)
+
+    def full(*_: object) -> None:
+        raise LedgerUnavailable("the ledger cannot be written")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(DurableLedger, "append", full)
+        for _ in range(2):
+            with pytest.raises(LedgerUnavailable):
+                ward.start()
+    ward.start()
+    boot = ward.bodies()[0]
+    assert head is not None and isinstance(boot, events.Boot)
+    assert boot.previous == events.Previous(old, head.entry.seq, head.digest)
+
+
+def test_P5_no_ledger_is_rotated_while_a_photo_is_under_way(
+    ward: Ward, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(durable, "LONGEST", 3)
+    photo, old = ward.intend(ward.consent()), ward.ledger.ledger
+    for _ in range(2):
+        ward.ledger.close()
+        ward.start()
+        assert ward.ledger.ledger == old and ward.register.open() == [photo]
+    ward.custodian.lose(photo, "the device restarted")
+    ward.ledger.close()
+    ward.start()
+    assert ward.ledger.ledger != old
+
+
+def test_P5_a_photo_outlives_the_damaged_ledger_that_it_began_in(ward: Ward) -> None:
+    photo = ward.intend(ward.consent())
+    ward.ledger.append(events.Fault("screen", "the screen does not answer"))
+    ward.ledger.close()
+    old = _file(ward)
+    data = bytearray(old.read_bytes())
+    data[-5] ^= 1
+    old.write_bytes(bytes(data))
+    for _ in range(3):
+        ward.start()
+        assert [known.intent for known in ward.register.open()] == [photo.intent]
+        ward.ledger.close()
+    ward.start()
+    ward.custodian.lose(ward.register.open()[0], "the device restarted")
+    ward.ledger.close()
+    ward.start()
+    assert not ward.register.open()
