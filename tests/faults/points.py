@@ -127,6 +127,8 @@ class Sentry:
         self._inotify.add(gateway / "incoming", inotify.CREATE | inotify.MODIFY)
         self._inotify.add(gateway / "sealed", _RENAMED)
         self._inotify.add(site.record, inotify.CREATE)
+        for day in site.record.glob("[!.]*"):
+            self._inotify.add(day, _RENAMED)
         ledger = site.device.config.paths.ledger
         ledger.mkdir(parents=True, exist_ok=True)
         self._inotify.add(ledger, inotify.MODIFY)
@@ -177,7 +179,10 @@ class Sentry:
     def _take(self, seen: Seen) -> None:
         folder = seen.path.parent
         if folder == self._site.record and seen.mask & inotify.CREATE:
-            self._inotify.add(seen.path, inotify.CREATE | _RENAMED)
+            self._inotify.add(seen.path, _RENAMED)
+            # What was quicker than the new watch.
+            for path in sorted(seen.path.iterdir()):
+                self._take(Seen(path, _RENAMED))
         elif seen.path.suffix == ".wsl":
             for point in self._appended(seen.path):
                 self._note(point, seen.path)
