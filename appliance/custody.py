@@ -7,7 +7,7 @@ said on the ledger and on the screen.
 """
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -15,11 +15,12 @@ from appliance.crypto.keys import TrustedKeyset
 from appliance.ledger import DurableLedger
 from appliance.photos import Stage
 from appliance.spool import Spool
-from base.errors import WardsealError
+from base.errors import VerificationError, WardsealError
 from wire import events, messages, shapes
 from wire.envelope import Header
 from wire.keyset import SignedKeyset
 from wire.ledger import SignedEntry
+from wire.proof import open_proof
 
 log = logging.getLogger(__name__)
 
@@ -191,6 +192,9 @@ class Custodian:
 
     def sign(self, photo: Photo) -> Photo:
         """Look at the sealed file and enter SEALED; raises when it is not what was ordered."""
+        if photo.intent.entry.ledger != self._ledger.ledger:
+            # The three entries of a photo stand on one ledger, or the hospital refuses it.
+            raise VerificationError("the ledger that the photo's INTENT is on has ended")
         keyset = self._keyset.current
         header = header_for(photo, keyset)
         found = self._spool.inspect(photo.seq, header, keyset, self._ciphers)
@@ -222,6 +226,7 @@ class Custodian:
         stages: list[tuple[int, Stage]] = []
         lost: list[int] = []
         released = self._spool.released()
+        self._adopt(released)
         for photo in self.register.open():
             stage = self._recover_one(photo, released, boot)
             if stage is Stage.LOST:
@@ -231,6 +236,23 @@ class Custodian:
         self.sweep()
         undone = tuple(photo.n for photo in self.register.open() if photo.undone)
         return Recovered(tuple(stages), tuple(lost), undone)
+
+    def _adopt(self, released: Mapping[bytes, tuple[bytes, bytes, bytes]]) -> None:
+        """Enter photos of the outbox that a damaged ledger has forgotten: their entries prove them.
+
+        Otherwise they would be sent, and nobody would know what the receipt is about.
+        """
+        for photo, entries in released.items():
+            if self.register.by_id(photo) is not None:
+                continue
+            try:
+                shown = open_proof(*entries, [self._ledger.key])
+            except WardsealError as e:
+                log.error("photo %s lies in the outbox unproven: %s", photo.hex(), e)
+                continue
+            if shown.photo == photo:
+                known = self.register.add(shown.consent, shown.intent)
+                self.register.update(known, sealed=shown.sealed)
 
     def sweep(self) -> None:
         """Wipe what a darkroom left that died, or that outlived the panel it worked for.

@@ -31,7 +31,7 @@ from wire.ledger import (
     sign_entry,
     verify_file,
 )
-from wire.signing import Signer
+from wire.signing import PublicKey, Signer
 
 LONGEST: Final = 20_000
 """Entries after which a restart begins a new ledger, so that start-up stays quick."""
@@ -164,6 +164,11 @@ class DurableLedger:
         path = self._path(ledger)
         if path.exists():
             write_atomic(path.with_suffix(".checkpoint"), raw, mode=0o640, durable=False)
+
+    @property
+    def key(self) -> PublicKey:
+        """What this device's entries are verified with."""
+        return self._signer.public
 
     @property
     def ready(self) -> bool:

@@ -11,7 +11,8 @@ from appliance.custody import Recovered
 from appliance.photos import Stage
 from base.errors import VerificationError
 from tests.appliance.ward import Hospital, Ward
-from wire import envelope, events, proof
+from wire import cbor, envelope, events, proof
+from wire.ledger import read_frames
 from wire.messages import Status
 
 
@@ -131,6 +132,47 @@ def test_an_undo_of_a_released_photo_waits_for_the_hospital(ward: Ward) -> None:
     ward.ledger.append(events.Undo(photo.intent.digest, photo.id))
     recovered = _restart(ward)
     assert recovered.photos == ((photo.n, Stage.RELEASED),) and recovered.undone == (photo.n,)
+
+
+def _damage_from(ward: Ward, entry: int) -> None:
+    """Spoil the ledger from this entry on, as an old SD card may."""
+    file = ward.paths.ledger / f"{ward.ledger.ledger.hex()}.wsl"
+    raws, _ = read_frames(file.read_bytes())
+    at = sum(4 + len(raw) for raw in raws[:entry])
+    data = bytearray(file.read_bytes())
+    data[at + 40] ^= 1
+    file.write_bytes(bytes(data))
+
+
+def test_P5_a_released_photo_whose_entries_are_damaged_still_gets_its_receipt(ward: Ward) -> None:
+    photo = ward.intend(ward.consent())
+    ward.seal(photo)
+    photo = ward.custodian.sign(photo)
+    ward.custodian.release(photo)
+    _damage_from(ward, photo.intent.entry.seq)
+    recovered = _restart(ward)
+    assert [stage for _, stage in recovered.photos] == [Stage.RELEASED]
+    assert photo.id is not None
+    known = ward.register.by_id(photo.id)
+    assert known is not None
+    ward.custodian.wipe(known, "FILED")
+    assert not list(ward.paths.outbox.iterdir())
+
+
+def test_P5_an_unproven_file_in_the_outbox_is_nobodys_photo(ward: Ward) -> None:
+    (ward.paths.outbox / f"{bytes(32).hex()}.cose").write_bytes(b"x")
+    (ward.paths.outbox / f"{bytes(32).hex()}.init").write_bytes(cbor.encode([b"a", b"b", b"c"]))
+    assert _restart(ward) == Recovered((), (), ())
+
+
+def test_P5_a_photo_is_not_signed_for_on_another_ledger_than_its_intent(ward: Ward) -> None:
+    photo = ward.intend(ward.consent())
+    ward.seal(photo)
+    ward.ledger.append(events.Fault("screen", "the screen does not answer"))
+    _damage_from(ward, photo.seq + 1)
+    recovered = _restart(ward)
+    assert recovered == Recovered((), (photo.n,), ())
+    assert _types(ward) == ["Boot", "Fault", "Lost"]
 
 
 def test_strays_of_a_crash_are_wiped(ward: Ward) -> None:
