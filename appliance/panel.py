@@ -61,6 +61,7 @@ class Panel:
             lost=recovered.lost,
             undone=recovered.undone,
         )
+        self._unrecovered = bool(trouble)
         if trouble:
             log.error("%s", trouble)
             self._desk.ledger_down = True
@@ -71,8 +72,8 @@ class Panel:
     def run(self) -> int:
         """Turn until SIGTERM or SIGINT; then hang up the darkroom and leave the rest as it is.
 
-        Returns the exit code: 0, or 75 (try again) when the ledger, which could not be opened
-        at the start, can be opened now: a fresh start recovers what there is to recover.
+        Returns the exit code: 0, or 75 (try again) when the ledger, which failed while the start
+        recovered, can be written now: a fresh start recovers what there is to recover.
         """
 
         def stop(_number: int, _frame: object) -> None:
@@ -205,6 +206,9 @@ class Panel:
                 return
             self._desk.append(events.Fault("ledger", "the ledger could not be written for a while"))
         except LedgerUnavailable:
+            return
+        if self._unrecovered:
+            self._exit = _TRY_AGAIN
             return
         self._desk.ledger_down = False
         self._queue.append(signals.LedgerFault(now, ""))

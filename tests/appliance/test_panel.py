@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from appliance import orders
+from appliance.custody import Recovered
 from appliance.photos import Stage
 from tests.appliance.panel_rig import Rig
 from tests.appliance.ward import DEVICE, Hospital
@@ -204,6 +205,16 @@ def test_P5_a_loss_that_could_not_be_entered_is_entered_when_the_ledger_is_back(
         rig.until(lambda: rig.state.ledger_fault and not rig.eyes.lit, "the fault")
     rig.until(lambda: not rig.state.ledger_fault, "the ledger to be back")
     assert len(rig.bodies(events.Lost)) == 1
+
+
+def test_P5_a_start_that_could_not_recover_is_made_again_when_the_ledger_is_back(
+    rig: Rig,
+) -> None:
+    rig.panel.close()
+    rig.fingers.close()
+    rig.ward.start()
+    rig.start(Recovered((), (), ()), "the ledger cannot be written")
+    rig.until(lambda: rig.panel._exit == 75, "the wish to start again")
 
 
 def test_a_countersignature_that_cannot_be_kept_stops_nothing(
