@@ -160,16 +160,21 @@ class Housekeeping:
     def _considered(self, device: str, path: Path, outcome: Outcome) -> None:
         photo = bytes.fromhex(path.stem)
         self._transfers.release(photo)
-        match outcome:
-            case Admitted():
-                self._take_up(device, path, outcome.proof, again=False)
-            case Undone():
-                wipe_file(path)
-                self._undo(device, outcome.photo)
-            case Signed() if path.suffix == SUFFIX:
-                wipe_file(path)
-            case Refused():
-                self._remove_if_old(path)
+        try:
+            match outcome:
+                case Admitted():
+                    self._take_up(device, path, outcome.proof, again=False)
+                case Undone():
+                    self._undo(device, outcome.photo)
+                    wipe_file(path)
+                case Signed() if path.suffix == SUFFIX:
+                    wipe_file(path)
+                case Refused():
+                    self._remove_if_old(path)
+        except FileNotFoundError:
+            pass  # custody took it while this was looked up
+        except OSError as e:
+            log.error("%s cannot be removed: %s", path.name, e.strerror)
 
     def _remove_if_old(self, path: Path) -> None:
         if path.stat().st_mtime < time.time() - self._limits.idle_seconds:
@@ -177,18 +182,16 @@ class Housekeeping:
 
     def _forget(self) -> None:
         """Remove sealed copies whose days are over, of photos that the record has."""
-        old = self._vault.older_than(self._limits.keep_sealed_days)[:_AT_ONCE]
+        old = self._vault.older_than(self._limits.keep_sealed_days)
+        # One that the database says nothing of (an older copy of it put back, say) stays.
+        settled = select(Photo.photo).where(Photo.state.in_((State.FILED, State.UNDONE)))
+        done: list[str] = []
         with self._store.begin() as session:
-            held = set(
-                session.scalars(
-                    select(Photo.photo).where(
-                        Photo.photo.in_(old), Photo.state.not_in((State.FILED, State.UNDONE))
-                    )
-                )
-            )
-        for photo in old:
-            if photo not in held:
-                self._vault.destroy(photo)
+            for at in range(0, len(old), _AT_ONCE):
+                some = settled.where(Photo.photo.in_(old[at : at + _AT_ONCE]))
+                done += session.scalars(some)
+        for photo in done[:_AT_ONCE]:
+            self._vault.destroy(photo)
 
 
 def _whole(path: Path) -> Bundle | None:

@@ -158,11 +158,17 @@ class Inbox:
         if missing := incoming.missing(_NACK_RANGES):
             self._answer(device, Nack(fin.photo, missing))
             return
-        if not incoming.whole():
-            log.warning("photo %s: what arrived is not this photo", fin.photo.hex())
-            self._answer(device, Nack(fin.photo, ((0, incoming.chunks - 1),)))
+        try:
+            if not incoming.whole():
+                log.warning("photo %s: what arrived is not this photo", fin.photo.hex())
+                self._answer(device, Nack(fin.photo, ((0, incoming.chunks - 1),)))
+                return
+            incoming.finish()
+        except OSError as e:
+            log.error("photo %s: it was not read back: %s", fin.photo.hex(), e.strerror)
+            self._transfers.release(fin.photo)
+            self._answer(device, Busy(fin.photo, DISK_FULL_SECONDS))
             return
-        incoming.finish()
         self._transfers.hand_over(fin.photo)
         self._take(incoming.path, proof)
 

@@ -115,6 +115,8 @@ class Incoming:
         while self._hashed < self.size:
             length = min(_HASH_PIECE, self.size - self._hashed)
             piece = os.pread(self._fd, length, self._start + self._hashed)
+            if not piece:
+                break  # somebody cut the file: it is not whole
             self._hash.update(piece)
             self._hashed += len(piece)
         if self._hash.digest() == self.photo:

@@ -1,13 +1,14 @@
 """Nothing lies about unfinished: what housekeeping finds, and what it removes."""
 
 import os
+import select
 from pathlib import Path
 
 import pytest
 
 from tests.gateway.bedside import Device, Photo, jpeg
 from tests.gateway.hospital import Hospital
-from wire.messages import Fin, Ready, Receipt, Signed, Status
+from wire.messages import Fin, Nack, Ready, Receipt, Signed, Status
 from wire.proof import bundle_head
 
 
@@ -193,3 +194,49 @@ def test_sealed_copies_go_after_their_days_but_never_those_of_held_photos(
     assert copies[held.hex].exists()
     assert copies[young.hex].exists()
     assert hospital.filed(filed)
+
+
+def test_a_sealed_copy_that_the_database_says_nothing_of_stays(
+    hospital: Hospital, device: Device
+) -> None:
+    filed, unknown = device.photo(), device.photo()
+    hospital.receive(device, filed)
+    known = hospital.state / "sealed" / f"{filed.hex}.wardseal"
+    hospital.until(known.exists, 10, "the copy")
+    strange = known.with_name(f"{unknown.hex}.wardseal")
+    strange.write_bytes(bundle_of(unknown))
+    for path in (known, strange):
+        os.utime(path, (0, 0))
+    hospital.look_around()
+    hospital.until(lambda: not known.exists(), 10, "its removal")
+    hospital.sync(device, device.batch())
+    assert strange.exists()
+
+
+def test_a_file_that_goes_while_it_is_looked_up_stops_nothing(
+    hospital: Hospital, device: Device
+) -> None:
+    photo = device.photo()
+    hospital.receive(device, photo)
+    path = hospital.state / "incoming" / f"{photo.hex}.part"
+    hospital.until(lambda: not path.exists(), 10, "the photo to be put aside")
+    path.write_bytes(bundle_of(photo))
+    hospital.look_around()
+    assert select.select([hospital._mailbox], [], [], 10)[0], "it was found"
+    path.unlink()
+    for _ in range(10):
+        hospital.turn()
+    assert hospital.receive(device, device.photo()).status == Status.FILED
+
+
+def test_a_file_that_was_cut_under_a_transfer_keeps_nobody_waiting(
+    hospital: Hospital, device: Device
+) -> None:
+    photo = device.photo(jpeg(320, 240))
+    ready = hospital.ask(device, photo)
+    for chunk in reversed(photo.chunks()):
+        hospital.hear(device.name, f"up/{ready.to}", chunk)
+    os.truncate(hospital.state / "incoming" / f"{photo.hex}.part", 4000)
+    hospital.hear(device.name, f"up/{ready.to}", Fin(photo.id))
+    hospital.expect(Nack)
+    assert hospital.receive(device, photo).status == Status.FILED
