@@ -131,6 +131,9 @@ class DarkroomLine:
         """Kill the process. The watchdog of its unit does where this user may not."""
         if self._pid is None:
             return
+        if Path(f"/proc/self/task/{self._pid}").exists():
+            log.error("the darkroom gave the panel's own number for its process")
+            return
         try:
             os.kill(self._pid, signal.SIGKILL)
         except (ProcessLookupError, PermissionError) as e:
@@ -145,6 +148,8 @@ class DarkroomLine:
                 self.connect()
                 continue
             self.kill()
+            if name == "ready" and self.phase is Phase.STARTING:
+                self._abandon()
             if name == "hang-up":
                 # Killed and still there: in the kernel's hands. Ask again until it is gone.
                 self._due["hang-up"] = now + _HANGUP_NS
@@ -179,9 +184,13 @@ class DarkroomLine:
         match report:
             case None:
                 self._gone()
-            case orders.Idle(pid=pid):
+            case orders.Idle(pid=pid) if self.phase is Phase.STARTING:
                 self._pid = pid
                 self._now_idle()
+            case orders.Idle():
+                # Believed, it would be counted as closed while its camera may be on.
+                log.error("the darkroom says once more that it is idle")
+                self.kill()
             case orders.Ready():
                 self._due.pop("ready", None)
                 self._report(report)
@@ -198,6 +207,15 @@ class DarkroomLine:
             self.phase = Phase.OPEN
             self._due["ready"] = self._now() + self._patience_ns
             self._send(order)
+
+    def _abandon(self) -> None:
+        """Leave a process that does not start: it has had no consent. The next is another one."""
+        if self._line is not None:
+            self._selector.unregister(self._line)
+            self._line.close()
+        self._line, self._pid = None, None
+        self.phase = Phase.ABSENT
+        self._due["connect"] = self._now()
 
     def _gone(self) -> None:
         assert self._line is not None

@@ -93,3 +93,46 @@ def test_a_darkroom_that_is_ready_in_time_is_not_overdue(bench: Bench) -> None:
     bench.hear()
     assert bench.after(60) == []
     darkroom.close()
+
+
+def test_a_process_that_never_starts_makes_way_for_another(bench: Bench) -> None:
+    hung = bench.start_a_darkroom()
+    bench.line.open(ORDER, 5)
+    assert len(bench.after(5)) == 1
+    bench.line.hang_up()
+    fresh = bench.start_a_darkroom()
+    fresh.send(orders.Idle(2**22 + 1))
+    bench.hear()
+    assert bench.line.phase is Phase.IDLE
+    assert hung.receive() is None
+    bench.line.open(ORDER, 5)
+    assert fresh.receive() == ORDER
+    for darkroom in (hung, fresh):
+        darkroom.close()
+
+
+def test_P2_an_open_darkroom_that_says_it_is_idle_is_still_open(bench: Bench) -> None:
+    darkroom = bench.start_a_darkroom()
+    darkroom.send(orders.Idle(2**22 + 1))
+    bench.hear()
+    bench.line.open(ORDER, 5)
+    darkroom.send(orders.Idle(2**22 + 1))
+    bench.hear()
+    assert bench.line.phase is Phase.OPEN and bench.line.in_use
+    bench.line.hang_up()
+    assert bench.line.phase is Phase.ENDING
+    darkroom.close()
+
+
+def test_P7_a_darkroom_that_gives_the_panels_number_does_not_kill_the_panel(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    killed: list[int] = []
+    monkeypatch.setattr(os, "kill", lambda pid, _: killed.append(pid))
+    darkroom = bench.start_a_darkroom()
+    darkroom.send(orders.Idle(os.getpid()))
+    bench.hear()
+    bench.line.open(ORDER, 5)
+    bench.after(5)
+    assert killed == []
+    darkroom.close()
