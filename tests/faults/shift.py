@@ -123,6 +123,19 @@ class Shift:
         self._press_until(lambda view: view.buzzer == "refused", "the refusal")
         return self.nurse.wait_for_words(*words, seconds=3)
 
+    def end_the_window(self) -> None:
+        """Press CONSENT until no window is open; the camera may take longer."""
+        pressed = 0.0
+
+        def closed(view: View) -> bool:
+            nonlocal pressed
+            if view.open and time.monotonic() - pressed > _AGAIN:
+                pressed = time.monotonic()
+                self.nurse.press("consent")
+            return not view.open
+
+        self.nurse.wait_until(closed, "the window to close")
+
     def _press_until(self, answer: Callable[[View], bool], what: str) -> View:
         pressed = 0.0
 
