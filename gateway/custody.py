@@ -203,12 +203,16 @@ class Custodian:
         log.warning("photo %s: held: %s", photo, why)
         return Answer(device, photo, receipt)
 
-    def _reject(self, proof: Proof, why: str, bundle: Path) -> Answer:
+    def _reject(self, proof: Proof, why: str, bundle: Path) -> Answer | None:
         device, photo = proof.sealed.entry.device, proof.photo.hex()
         with self._store.begin() as session:
             row = session.get_one(Photo, photo, with_for_update=True)
-            receipt = self._settle(session, row, Status.REJECTED, reason=why)
-            self._note(session, WorkKind.REJECTED, row, why)
+            undone = withdrawal.on_record(session, device, row.intent, photo)
+            if not undone:
+                receipt = self._settle(session, row, Status.REJECTED, reason=why)
+                self._note(session, WorkKind.REJECTED, row, why)
+        if undone:
+            return self._undo(device, photo, bundle)
         _remove(bundle)
         log.warning("photo %s: rejected: %s", photo, why)
         return Answer(device, photo, receipt)
@@ -220,8 +224,8 @@ class Custodian:
         return answer
 
     def rest(self) -> None:
-        """Tidy up while nobody waits: bury the spent decoder, start the next."""
-        self._decoders.refill()
+        """Wipe what the decoder saw, once the receipt has left."""
+        self._decoders.bury()
 
     def _settle(
         self,

@@ -295,6 +295,22 @@ def test_P5_an_undo_at_this_very_step_wins(bench: Bench, step: str) -> None:
     assert bench.withdrawals.unfinished() == []
 
 
+def test_P5_an_undone_photo_that_does_not_decrypt_stays_undone(bench: Bench) -> None:
+    device = bench.hospital.enrol()
+    photo = device.photo(damage=lambda sealed: sealed[:-40])
+    bundle, admitted = bench.bundle(device, photo)
+    device.undo(photo)
+    (told,) = bench.ledgers.sync(device.name, device.batch()).undone
+    assert bench.withdrawals.carry_out(device.name, told) is not None
+
+    answer = bench.custodian.take(bundle, admitted.proof)
+
+    assert answer is not None
+    receipt = bench.hospital.read(Signed(photo.id, answer.receipt))
+    assert (receipt.status, receipt.number) == (Status.UNDONE, 1)
+    assert not bundle.exists()
+
+
 @pytest.mark.parametrize("step", ["stage", "file", "read_back"])
 def test_a_crash_at_this_very_step_is_made_good_by_doing_it_again(bench: Bench, step: str) -> None:
     class PowerCut(BaseException):
