@@ -186,9 +186,11 @@ class _Speaker:
         state, window = self._state, self._state.open_window
         ready = state.darkroom is Darkroom.READY
         level = Phrase.TEACHING if window.level is Level.TEACHING else Phrase.CARE_ONLY
-        small = [self._line(Phrase.READY)] if ready else []
         screen = self._big(level)
-        small += [self._line(_BAD[alert.bad]) for alert in state.alerts if alert.bad is Bad.LOST]
+        small = [self._line(Phrase.READY)] if ready else []
+        # The next press counts them as read, so nothing else may take their lines.
+        bad = {alert.bad for alert in state.alerts}
+        small += [self._line(_BAD[b]) for b in (Bad.LOST, Bad.REJECTED) if b in bad]
         if state.notice is not None and self._now < state.notice.until:
             screen = replace(self._notice(), lines=())
             small += [*self._details(), self._line(level)]

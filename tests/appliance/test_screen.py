@@ -188,6 +188,15 @@ def test_a_loss_is_said_inside_the_next_window_too(ward: Rehearsal) -> None:
     assert words(ward)[:3] == ("CARE ONLY", "READY", "LOST")
 
 
+def test_P5_a_rejection_is_said_inside_the_window_before_a_press_counts_it_as_read(
+    ward: Rehearsal,
+) -> None:
+    ward.open_window()
+    n = ward.photo()
+    ward.tell(signals.Rejected(ward.now, n, "sealed to other keys"))
+    assert "REJECTED" in words(ward)
+
+
 @pytest.mark.parametrize(
     ("event", "said"),
     [
