@@ -133,7 +133,8 @@ def build(
     transfers = Transfers(limits)
     stack.callback(transfers.close)
     desk_worker = Worker("desk", most=_MOST_JOBS)
-    custody_worker = Worker("custody", most=_MOST_JOBS + limits.transfers)
+    # Starting a decoder takes a processor as long as looking at a photo: not while a nurse waits.
+    custody_worker = Worker("custody", most=_MOST_JOBS + limits.transfers, idle=decoders.refill)
     desk = Desk(
         worker=desk_worker,
         mailbox=mailbox,

@@ -95,14 +95,13 @@ class Decoders:
     def show(self, jpeg: memoryview) -> Callable[[], Picture]:
         """Give the JPEG to a decoder, and return what to call for its verdict.
 
-        The call waits for it, and returns a Picture or raises Undecodable. Call ``refill`` soon
-        after.
+        The call waits for it, and returns a Picture or raises Undecodable. Call ``bury`` soon
+        after, and ``refill`` when there is time.
         """
         if len(jpeg) > self._room:
             raise Undecodable(WORDS["too-large"])
-        self._bury()
-        life = self._waiting.popleft() if self._waiting else self._start()
-        self._spent = life
+        self.bury()
+        self._spent = life = self._waiting.popleft()
         life.wait_until_ready()
         self._shown = len(jpeg)
         at = 0
@@ -111,26 +110,32 @@ class Decoders:
         life.look(len(jpeg))
         return lambda: _understand(*life.verdict(self._seconds))
 
+    def bury(self) -> None:
+        """See the spent one gone, wipe what it was shown, and never be without a next one."""
+        self._end_spent()
+        if not self._waiting:
+            self._waiting.append(self._start())
+
     def refill(self) -> None:
-        """Bury the spent one, wipe what it was shown, and start who is missing."""
-        self._bury()
+        """Bury, and start who else is missing, without waiting for it."""
+        self.bury()
         while len(self._waiting) < self._ahead:
             self._waiting.append(self._start())
 
-    def _bury(self) -> None:
+    def close(self) -> None:
+        """End them all."""
+        self._end_spent()
+        while self._waiting:
+            self._waiting.popleft().close()
+        os.close(self._memory)
+
+    def _end_spent(self) -> None:
         if self._spent is not None:
             self._spent.close()
             self._spent = None
         for at in range(0, self._shown, len(_ZEROS)):
             os.pwrite(self._memory, _ZEROS[: self._shown - at], at)
         self._shown = 0
-
-    def close(self) -> None:
-        """End them all."""
-        self._bury()
-        while self._waiting:
-            self._waiting.popleft().close()
-        os.close(self._memory)
 
     def _start(self) -> "_Life":
         return _Life(self._memory, self._room, self._pixels, self._boot)

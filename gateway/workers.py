@@ -11,10 +11,12 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable
+from typing import Final
 
 log = logging.getLogger(__name__)
 
 Job = Callable[[], None]
+IDLE_SECONDS: Final = 0.2
 
 
 class Mailbox:
@@ -47,10 +49,14 @@ class Mailbox:
 
 
 class Worker:
-    """One thread and a queue of at most ``most`` jobs."""
+    """One thread and a queue of at most ``most`` jobs.
 
-    def __init__(self, name: str, *, most: int) -> None:
+    ``idle`` is called once whenever nothing has come for ``IDLE_SECONDS``.
+    """
+
+    def __init__(self, name: str, *, most: int, idle: Job | None = None) -> None:
         self._jobs: queue.Queue[Job | None] = queue.Queue(most)
+        self._idle = idle
         self._thread = threading.Thread(target=self._work, name=name, daemon=True)
         self._thread.start()
 
@@ -63,7 +69,16 @@ class Worker:
         return True
 
     def _work(self) -> None:
-        while (job := self._jobs.get()) is not None:
+        rested = self._idle is None
+        while True:
+            try:
+                job = self._jobs.get(timeout=None if rested else IDLE_SECONDS)
+            except queue.Empty:
+                job, rested = self._idle, True
+            else:
+                rested = self._idle is None
+            if job is None:
+                return
             try:
                 job()
             except Exception:
