@@ -65,7 +65,8 @@ def resume(
 
     ``photos``: number and stage of each photo that was found; ``undone``: those of them with
     an UNDO on the ledger that nobody has carried out or acknowledged yet; ``lost``: photos
-    whose loss was found (and logged) now, to be said on the screen.
+    whose loss was found (and logged) now. What is lost or rejected is said on the screen: it
+    may be that nobody has read it.
     """
     hold = round(release_seconds * SECOND)
     wished = frozenset(undone)
@@ -84,8 +85,10 @@ def resume(
         for nth, (n, stage) in enumerate(photos, 1)
     )
     state = State(at, next_n, hold, photos=found, touched=at)
-    count = len(tuple(lost))
-    return alert(state, Bad.LOST, count) if count else state
+    rejected = sum(photo.stage is Stage.REJECTED for photo in found)
+    for bad, count in ((Bad.REJECTED, rejected), (Bad.LOST, len(tuple(lost)))):
+        state = alert(state, bad, count) if count else state
+    return state
 
 
 def step(state: State, event: Event) -> Step:

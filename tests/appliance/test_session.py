@@ -815,6 +815,12 @@ def test_a_button_held_and_let_go_before_the_tick_was_fed_was_held(ward: Rehears
 # -- after a restart
 
 
+def test_P5_a_restart_says_again_what_was_rejected_and_still_lies_here() -> None:
+    photos = [(5, Stage.REJECTED), (6, Stage.RELEASED), (7, Stage.REJECTED)]
+    state = session.resume(100, next_n=9, photos=photos, lost=[3])
+    assert {(a.bad, a.count) for a in state.alerts} == {(Bad.LOST, 1), (Bad.REJECTED, 2)}
+
+
 def test_a_restart_shows_what_was_lost_and_goes_on_with_what_was_not() -> None:
     state = session.resume(
         100,
