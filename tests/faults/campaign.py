@@ -94,6 +94,18 @@ class Journey:
             trap = trap.then
         self.sentry.take_up()
 
+    def _strike_what_is_owed(self) -> None:
+        """A blow that found its victim dead already falls now, in the middle of some photo."""
+        victim = self.leg.victim
+        while self.kills[victim] < self.leg.count:
+            self.nurse.open_window()
+            self.nurse.capture()
+            if victim != "power":
+                until(lambda: self.site.keeper.pids(victim), 30, f"{victim} to run")
+            self._kill(victim)
+            if self._power_was_cut:
+                self._restore_power()
+
     def _restore_power(self) -> None:
         """Somebody finds the plug; the last append may have been torn by its fall."""
         self._power_was_cut = False
@@ -140,6 +152,7 @@ class Journey:
         self.sentry.powered_on()
         for card in self.leg.cards():
             self._play(card)
+        self._strike_what_is_owed()
         self.nurse.finish()
         self._come_to_rest()
         self._read_losses()
