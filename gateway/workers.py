@@ -16,7 +16,7 @@ from typing import Final
 log = logging.getLogger(__name__)
 
 Job = Callable[[], None]
-IDLE_SECONDS: Final = 0.2
+IDLE_SECONDS: Final = 0.02
 
 
 class Mailbox:
