@@ -29,6 +29,7 @@ from wire.ledger import MAX_ENTRY, read_frames
 WIDTH, HEIGHT = 1014, 760
 _SPRUNG_WITHIN: Final = 120.0
 _IMPATIENT: Final = 2.0
+_PATIENT: Final = 10.0
 _REST_WITHIN: Final = 180.0
 _QUESTION: Final = 20.0
 """An uplink asks for the acknowledgement of an UNDO after 15 s; it must live that long."""
@@ -86,7 +87,8 @@ class Journey:
                 self._work_towards(trap)
                 if not trap.sprung.wait(patience):
                     self._wake_the_line()
-                    patience *= 2  # on a busy machine they need longer to come back
+                    # On a busy machine they need longer to come back.
+                    patience = min(2 * patience, _PATIENT)
             if not trap.sprung.is_set():
                 self.missed.append(trap.point)
             if self._power_was_cut:
@@ -123,6 +125,8 @@ class Journey:
     def _work_towards(self, trap: Trap) -> None:
         """Do what a nurse does, as far as that goes before the trap is sprung."""
         point, sprung = trap.point, trap.sprung.is_set
+        if point in (Point.CONSENT, Point.CAMERA) and self.nurse.look().open:
+            self.nurse.finish(sprung)
         if not self._power_was_cut and not sprung():
             self.nurse.open_window(sprung)
         if not sprung() and point is not Point.WINDOW:

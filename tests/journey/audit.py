@@ -7,6 +7,7 @@ sentences: device, hospital and record are compared with each other, byte for by
 import hashlib
 import json
 from collections import Counter
+from pathlib import Path
 
 from cli.virtual_site import VirtualSite
 from tests.journey.at_hospital import Hospital
@@ -23,13 +24,18 @@ class Auditor:
     def __init__(self, site: VirtualSite) -> None:
         self._site = site
         self.envelopes: dict[str, bytes] = {}
+        self._sizes: dict[Path, int] = {}
+        self._book: Book | None = None
         self._paths = site.device.config.paths
         self.hospital = Hospital(site)
         self.key = device_key(site.device_key)
 
     def book(self) -> Book:
-        """The device's ledgers as they are now."""
-        return read_book(self._paths.ledger, self.key)
+        """The device's ledgers as they are now; read again when they have changed."""
+        sizes = {path: path.stat().st_size for path in self._paths.ledger.glob("*.wsl")}
+        if self._book is None or sizes != self._sizes:
+            self._sizes, self._book = sizes, read_book(self._paths.ledger, self.key)
+        return self._book
 
     def waits_for(self) -> str:
         """What is still on its way, in words; "" when everything has come to rest."""
