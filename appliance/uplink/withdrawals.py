@@ -14,6 +14,7 @@ from wire import events, ledger, shapes, signing
 from wire.messages import Query, Status
 
 FIRST_SECONDS: Final = 15.0  # the receipt usually comes by itself
+AGAIN_SECONDS: Final = 3.0  # but not one that was sent while nobody was connected
 LONGEST_SECONDS: Final = 900.0
 MOST: Final = 256
 NEVER: Final = float("inf")
@@ -56,8 +57,8 @@ class Withdrawals:
             self._open[photo].due = NEVER
 
     def online(self) -> None:
-        """Begin again; what is open may be acknowledged unasked first."""
-        self._open = {photo: _Question() for photo in self._open}
+        """Begin again, soon: the receipt may have come while nobody was here to take it."""
+        self._open = {photo: _Question(pause=AGAIN_SECONDS) for photo in self._open}
 
     def deadline(self, now: float) -> float | None:
         """When ``pull`` may have something to say."""

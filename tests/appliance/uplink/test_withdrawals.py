@@ -80,6 +80,17 @@ def test_a_photo_that_no_gateway_knows_is_asked_about_once_a_connection(
     assert withdrawals.pull(115.0) == Query(PHOTO)
 
 
+def test_what_a_lost_connection_may_have_cost_is_asked_about_soon_after(
+    withdrawals: Withdrawals,
+) -> None:
+    withdrawals.seen(undo(PHOTO))
+    assert withdrawals.deadline(0.0) == 15.0
+    withdrawals.online()
+    assert withdrawals.deadline(20.0) == 23.0
+    assert withdrawals.pull(23.0) == Query(PHOTO)
+    assert withdrawals.deadline(23.0) == 29.0
+
+
 def test_a_withdrawal_before_sealing_names_no_photo_and_asks_nothing(
     withdrawals: Withdrawals,
 ) -> None:
