@@ -40,11 +40,11 @@ def run(role: str, config_file: Path) -> int:
 
 
 def _run_panel(config: ApplianceConfig) -> int:
-    from appliance.clock import SystemClock, boot_id
+    from appliance.clock import boot_id
     from appliance.crypto.keys import DeviceKeys, TrustedKeyset
     from appliance.custody import Custodian, Recovered, Register, read_ledger
     from appliance.desk import Parts
-    from appliance.fittings import hands_and_face
+    from appliance.fittings import clock_of, hands_and_face
     from appliance.ledger import DurableLedger, LedgerUnavailable
     from appliance.panel import Panel
     from appliance.post import Post
@@ -54,7 +54,7 @@ def _run_panel(config: ApplianceConfig) -> int:
     from wire import events
 
     harden_process()
-    clock = SystemClock()
+    clock = clock_of(config)
     boot = boot_id(config.paths.boot_id)
     keys = DeviceKeys.load(
         signing=config.keys.signing, public=config.keys.public, root=config.keys.root

@@ -77,6 +77,11 @@ class PathSettings:
         """What the simulated camera sees, and how it fails (camera.adapter = "simulated")."""
         return self.run.parent / "world" / "camera.toml"
 
+    @property
+    def wall_shift(self) -> Path:
+        """By how much a simulated clock is wrong (hardware.adapter = "simulated" only)."""
+        return self.run.parent / "world" / "clock"
+
 
 @dataclass(frozen=True)
 class KeySettings:

@@ -7,11 +7,20 @@ imported: a real device loads nothing simulated, and the other way round.
 from selectors import BaseSelector
 
 from appliance.buttons import Buttons
-from appliance.clock import Clock
+from appliance.clock import Clock, SystemClock
 from appliance.config import ApplianceConfig
 from appliance.face import Face, Watcher, nobody
 from appliance.lights import Lights
 from appliance.oled import Oled
+
+
+def clock_of(config: ApplianceConfig) -> Clock:
+    """Return the kernel's clocks, or a simulated ward's, which can be set wrong."""
+    if config.hardware.adapter == "simulated":
+        from appliance.simulator.clock import SimulatedClock
+
+        return SimulatedClock(config.paths.wall_shift, config.paths.production)
+    return SystemClock()
 
 
 def hands_and_face(

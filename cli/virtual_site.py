@@ -18,6 +18,7 @@ from types import TracebackType
 from typing import Final, Self
 
 from appliance.config import PathSettings
+from appliance.simulator.cable import Cable
 from appliance.simulator.launcher import Keeper, VirtualDevice
 from appliance.simulator.world import CameraWorld
 from base.durable import write_atomic
@@ -41,6 +42,8 @@ class Virtual:
     release_seconds: float = 5.0
     width: int = 4056
     height: int = 3040
+    cable: bool = False
+    """Whether a cable leads from the device to the broker, for somebody to pull."""
     extra: dict[str, dict[str, object]] = field(default_factory=dict)
     """Further settings by table, such as ``{"spool": {"capacity_mib": 16}}``."""
 
@@ -68,6 +71,9 @@ class VirtualSite:
                 keep=self.state / "broker",
             )
         )
+        self.cable = Cable() if self.settings.cable else None
+        if self.cable is not None:
+            self.cable.target = self.broker.port
         self.device = VirtualDevice(self._device_config(), self.keeper)
         paths = self.device.config.paths
         paths.world.parent.mkdir(parents=True, exist_ok=True)
@@ -94,6 +100,8 @@ class VirtualSite:
     def close(self) -> None:
         """End every process and empty the tmpfs."""
         self.keeper.close()
+        if self.cable is not None:
+            self.cable.close()
         shutil.rmtree(self.ram, ignore_errors=True)
 
     def __enter__(self) -> Self:
@@ -135,9 +143,10 @@ class VirtualSite:
         if not bundle.exists():
             pki.device(self.pki, self.settings.id, bed=self.settings.bed)
         made = self.settings
+        port = self.broker.port if self.cable is None else self.cable.port
         tables: dict[str, dict[str, object]] = {
             "device": {"id": made.id, "bed": made.bed, "language": made.language},
-            "broker": {"host": "127.0.0.1", "port": self.broker.port},
+            "broker": {"host": "127.0.0.1", "port": port},
             "paths": {
                 "run": str(self.ram / "run"),
                 "state": str(self.state / "device"),

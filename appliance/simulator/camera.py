@@ -1,7 +1,8 @@
 """A camera without hardware: real photographs at sensor size, and every way a camera can fail.
 
 It keeps to the real one's habits: two frame buffers in turn, the same padding, the same wipe.
-What it sees and what is wrong with it is read from the world file when it opens.
+What it sees and what is wrong with it is read from the world file when it opens, and again
+before a frame when that file has changed.
 """
 
 import errno
@@ -45,6 +46,7 @@ class SimulatedCamera:
         self._layout = Layout.padded(width, height)
         self._world_file = world_file
         self._world = world.World()
+        self._stamp = (0, 0)
         self._scene: scene.Scene | None = None
         self._ring: list[Buffer] = []
         self._small: Buffer | None = None
@@ -68,29 +70,50 @@ class SimulatedCamera:
         if self._opened:
             raise CameraError(FaultCode.NO_CAMERA, "the camera was opened once in this life")
         self._opened = True
-        try:
-            self._world = world.read(self._world_file)
-        except ConfigError as e:
-            raise CameraError(FaultCode.NO_CAMERA, str(e)) from e
+        self._read_world()
         if self._world.fault in _MISSING:
             raise CameraError(*_MISSING[self._world.fault])
         try:
             self._small = self._allocate(_SMALL.size)
             for _ in range(_RING):
                 self._ring.append(self._allocate(self._layout.size))
-            path = world.scene_path(self._world, self._world_file)
-            self._scene = scene.load(path, self._layout)
-        except scene.SceneError as e:
-            raise CameraError(FaultCode.NO_CAMERA, str(e)) from e
+            self._look()
         except OSError as e:
             why = f"there is no memory for the camera's frames: {e.strerror}"
             raise CameraError(FaultCode.NO_MEMORY, why) from e
+
+    def _read_world(self) -> None:
+        self._stamp = world.stamp(self._world_file)
+        try:
+            self._world = world.read(self._world_file)
+        except ConfigError as e:
+            raise CameraError(FaultCode.NO_CAMERA, str(e)) from e
+
+    def _look(self) -> None:
+        path = world.scene_path(self._world, self._world_file)
+        held = world.held_paths(self._world, self._world_file)
+        try:
+            self._scene = scene.load(path, self._layout, held)
+        except scene.SceneError as e:
+            raise CameraError(FaultCode.NO_CAMERA, str(e)) from e
+
+    def _look_again(self) -> None:
+        """See what has changed since the last frame, if anything has."""
+        if self._scene is None or world.stamp(self._world_file) == self._stamp:
+            return
+        before = self._world
+        self._read_world()
+        if (before.scene, before.held) != (self._world.scene, self._world.held):
+            self._scene.close()
+            self._scene = None
+            self._look()
 
     def wait_ready(self, seconds: float) -> None:
         with self.view(seconds):
             pass
 
     def view(self, seconds: float) -> Frame:
+        self._look_again()
         shown, buffer = self._scene, self._small
         if shown is None or buffer is None:
             raise CameraError(FaultCode.NO_CAMERA, "the camera is not open")
@@ -99,6 +122,7 @@ class SimulatedCamera:
         return _filled(shown.glance, buffer, _SMALL)
 
     def capture(self, seconds: float) -> Frame:
+        self._look_again()
         if self._scene is None:
             raise CameraError(FaultCode.NO_CAMERA, "the camera is not open")
         if self._taken >= self._world.after:
@@ -130,7 +154,8 @@ class SimulatedCamera:
         return buffer
 
     def _fail_to_deliver(self, seconds: float) -> None:
-        if self._world.fault == "no_frames":
+        # A cable that is pulled while the camera is on: the driver knows of nothing but silence.
+        if self._world.fault in ("no_frames", "no_camera"):
             threading.Event().wait(seconds)
             raise CameraError(FaultCode.NO_FRAMES, f"no frame came within {seconds:g} s")
 

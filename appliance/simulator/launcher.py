@@ -30,6 +30,7 @@ log = logging.getLogger(__name__)
 
 _RESTART_SECONDS: Final = 0.1
 _GRACE_SECONDS: Final = 5.0
+_MIB: Final = 1024 * 1024
 
 
 class Keeper:
@@ -190,6 +191,7 @@ class VirtualDevice:
         self._keeper = keeper
         self._prefix = f"{name}-" if name else ""
         self._lives = 0
+        self.powered = False
 
     def name_of(self, role: str) -> str:
         """What the keeper calls one of this device's processes."""
@@ -206,9 +208,11 @@ class VirtualDevice:
         self._keeper.answer(paths.darkroom_socket, self._give_darkroom)
         for role in ("panel", "uplink"):
             self._keeper.start(self.name_of(role), self._argv(role))
+        self.powered = True
 
     def cut_power(self) -> None:
         """Kill everything at once and lose the RAM; what was on disk stays."""
+        self.powered = False
         names = [self.name_of(role) for role in ("panel", "uplink")]
         names += list(self._keeper.pids(self.name_of("darkroom")))
         self._keeper.stop(*names, sharply=True)
@@ -217,7 +221,26 @@ class VirtualDevice:
     def busy(self) -> bool:
         """Whether a darkroom holds a consent, or an envelope is still on the device."""
         paths = self.config.paths
-        return any(next(directory.iterdir(), None) for directory in (paths.sealing, paths.outbox))
+        here = (path for folder in (paths.sealing, paths.outbox) for path in folder.iterdir())
+        return any(path != self._filler for path in here)
+
+    def fill_spool(self) -> None:
+        """Leave room for no photo. The file is all holes: it takes none of this machine's RAM."""
+        with self._filler.open("wb") as file:
+            file.truncate(self.config.spool.capacity_mib * _MIB)
+
+    def empty_spool(self) -> None:
+        """Take away what ``fill_spool`` has put there."""
+        self._filler.unlink(missing_ok=True)
+
+    @property
+    def spool_is_filled(self) -> bool:
+        """Whether it still lies there: it is RAM, so it goes with the power."""
+        return self._filler.exists()
+
+    @property
+    def _filler(self) -> Path:
+        return self.config.paths.outbox / "filler"
 
     def _argv(self, role: str) -> list[str]:
         return [

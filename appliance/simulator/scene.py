@@ -8,6 +8,7 @@ opens: an idle darkroom does without them.
 """
 
 import os
+from collections.abc import Iterator, Sequence
 from operator import itemgetter
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -23,6 +24,11 @@ _ROWS_AT_ONCE: Final = 64
 _GREY: Final = 128
 _BILINEAR: Final = 2
 """Pillow's number; unlike the sharper filters it never leaves the headroom."""
+_HANDS: Final = ((0.0, 1.0), (1.0, 1.0), (0.0, 0.0), (1.0, 0.0))
+"""Where things are held: 0 is left or top, 1 right or bottom."""
+_HELD_WIDTH: Final = 0.46
+_HELD_HEIGHT: Final = 0.46
+_MARGIN: Final = 0.02
 _ROWS_A_READ: Final = 1000
 """preadv takes at most IOV_MAX = 1024 pieces."""
 
@@ -47,11 +53,14 @@ class Scene(Protocol):
         ...
 
 
-def load(path: Path, layout: Layout) -> Scene:
-    """Return the scene in ``path`` for a sensor of ``layout``; SceneError says what is wrong."""
+def load(path: Path, layout: Layout, held: Sequence[Path] = ()) -> Scene:
+    """Return the scene in ``path`` for a sensor of ``layout``; SceneError says what is wrong.
+
+    ``held``: pictures in front of a photograph, in the corners; a raw frame is taken as it is.
+    """
     if path.suffix == ".yuv":
         return RawScene(path, layout)
-    return PhotoScene(path, layout)
+    return PhotoScene(path, layout, held)
 
 
 class RawScene:
@@ -102,7 +111,7 @@ class RawScene:
 class PhotoScene:
     """A photograph that fills the sensor's height or width, the rest black, noise over all."""
 
-    def __init__(self, path: Path, layout: Layout) -> None:
+    def __init__(self, path: Path, layout: Layout, held: Sequence[Path] = ()) -> None:
         # One thread is enough for additions; OpenBLAS would start one for each core.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         import numpy as np
@@ -110,36 +119,57 @@ class PhotoScene:
         self._np: Any = np
         self._layout = layout
         self._base = Buffer(layout.size)
-        self._paint(path)
+        self._fill_with(path)
+        for place, picture in zip(_HANDS, held, strict=False):
+            self._hold(picture, place)
         random = np.random.default_rng()
         noise = np.clip(np.rint(random.normal(0, _NOISE_SIGMA, _NOISE_BYTES)), -15, 15)
         self._noise = noise.astype(np.int8).view(np.uint8)
 
-    def _paint(self, path: Path) -> None:
-        from PIL import Image, UnidentifiedImageError
-
-        try:
-            with Image.open(path) as file:
-                picture = file.convert("YCbCr")
-        except UnidentifiedImageError as e:
-            raise SceneError(f"the scene {path} is not an image that can be shown") from e
-        except (OSError, Image.DecompressionBombError) as e:
-            raise SceneError(f"the scene {path} cannot be read: {e}") from e
-        full = self._layout
+    def _fill_with(self, path: Path) -> None:
+        picture, full = _opened(path), self._layout
         scale = min(full.width / picture.width, full.height / picture.height)
-        wide, high = (round(side * scale / 4) * 4 for side in picture.size)
-        planes = zip(
-            full.planes(self._base.view), full.strides, full.widths, full.heights, strict=True
+        wide, high = (int(side * scale + 0.5) // 4 * 4 for side in picture.size)
+        for number, (rows, width) in enumerate(self._planes()):
+            rows[:, :width] = _HEADROOM if number == 0 else _GREY
+        self._put(
+            picture, ((full.width - wide) // 4 * 2, (full.height - high) // 4 * 2), (wide, high)
         )
-        for number, (plane, stride, width, height) in enumerate(planes):
+
+    def _hold(self, path: Path, place: tuple[float, float]) -> None:
+        """Hold a picture in front of what is there, whole, in its part of the view."""
+        picture, full = _opened(path), self._layout
+        room = full.width * _HELD_WIDTH, full.height * _HELD_HEIGHT
+        scale = min(room[0] / picture.width, room[1] / picture.height)
+        wide, high = (int(side * scale + 0.5) // 4 * 4 for side in picture.size)
+        free = full.width * (1 - 2 * _MARGIN) - wide, full.height * (1 - 2 * _MARGIN) - high
+        left, top = (
+            round((side * _MARGIN + part * left_over) / 2) * 2
+            for side, part, left_over in zip((full.width, full.height), place, free, strict=True)
+        )
+        self._put(picture, (left, top), (wide, high))
+
+    def _put(self, picture: Any, corner: tuple[int, int], size: tuple[int, int]) -> None:
+        """Blow a YCbCr picture up to ``size`` (multiples of 4) at ``corner`` (even numbers)."""
+        for number, (rows, _) in enumerate(self._planes()):
             channel = picture.getchannel(number)
             if number == 0:
                 channel = channel.point(_into_headroom)
             half = 1 if number == 0 else 2
-            rows = self._np.frombuffer(plane, dtype=self._np.uint8).reshape(height, stride)
-            rows[:, :width] = _HEADROOM if number == 0 else _GREY
-            left, top = (width - wide // half) // 2, (height - high // half) // 2
-            _enlarge(channel, rows[top : top + high // half, left : left + wide // half])
+            (left, top), (wide, high) = (
+                (corner[0] // half, corner[1] // half),
+                (size[0] // half, size[1] // half),
+            )
+            _enlarge(channel, rows[top : top + high, left : left + wide])
+
+    def _planes(self) -> Iterator[tuple[Any, int]]:
+        """Each plane's rows, padding included, and how much of a row is picture."""
+        full = self._layout
+        planes = zip(
+            full.planes(self._base.view), full.strides, full.widths, full.heights, strict=True
+        )
+        for plane, stride, width, height in planes:
+            yield self._np.frombuffer(plane, dtype=self._np.uint8).reshape(height, stride), width
 
     def expose(self, out: memoryview, layout: Layout) -> None:
         np = self._np
@@ -163,6 +193,19 @@ class PhotoScene:
 
     def close(self) -> None:
         self._base.close()
+
+
+def _opened(path: Path) -> Any:
+    """Return the file's picture in YCbCr."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with Image.open(path) as file:
+            return file.convert("YCbCr")
+    except UnidentifiedImageError as e:
+        raise SceneError(f"the scene {path} is not an image that can be shown") from e
+    except (OSError, Image.DecompressionBombError) as e:
+        raise SceneError(f"the scene {path} cannot be read: {e}") from e
 
 
 def _enlarge(channel: Any, target: Any) -> None:

@@ -1,6 +1,7 @@
 """What stands in front of the simulated camera, and what is wrong with it: one small TOML file.
 
-``World`` is read by the camera when it opens. ``CameraWorld`` writes it, with the verbs of
+``World`` is read by the camera when it opens, and again when the file has changed: who looks
+through the viewfinder sees the scene change. ``CameraWorld`` writes it, with the verbs of
 somebody who stands beside the device: point it at something, pull its cable, let it hang.
 """
 
@@ -15,6 +16,7 @@ from base.errors import ConfigError
 
 SCENES: Final = Path(__file__).parent / "scenes"
 DEFAULT_SCENE: Final = "retina.jpg"
+MOST_HELD: Final = 4
 
 Fault = Literal[
     "none",
@@ -36,17 +38,23 @@ class World:
     ends in ``.yuv`` is a raw I420 frame of the sensor's size, delivered exactly as it is; all
     else is an image that is shown at sensor size, with sensor noise.
 
+    ``held``: pictures that somebody holds into the view, as paths like that of a scene; the
+    first at the lower left, the next at the lower right, and so on.
+
     ``fault``: what is wrong. ``after``: frames captured, or for ``no_memory`` buffers found,
     before it goes wrong.
     """
 
     scene: str = DEFAULT_SCENE
+    held: tuple[str, ...] = ()
     fault: Fault = "none"
     after: int = 0
 
     def __post_init__(self) -> None:
         if not self.scene:
             raise ConfigError("scene", "name an image, or a raw frame that ends in .yuv")
+        if len(self.held) > MOST_HELD:
+            raise ConfigError("held", f"nobody can hold more than {MOST_HELD} things at once")
         if self.after < 0:
             raise ConfigError("after", "use 0 or more")
 
@@ -56,16 +64,32 @@ def read(path: Path) -> World:
     return settings.load(path, World) if path.exists() else World()
 
 
+def stamp(path: Path) -> tuple[int, int]:
+    """Return what is another one after each change of the file (each is a new file, in time)."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return found.st_mtime_ns, found.st_ino
+
+
 def scene_path(world: World, world_file: Path) -> Path:
     """Return the scene's file: one that comes with the simulator, or one of the caller's."""
-    shipped = SCENES / world.scene
-    if "/" not in world.scene and shipped.exists():
-        return shipped
-    return world_file.parent / world.scene
+    return _found(world.scene, world_file)
+
+
+def held_paths(world: World, world_file: Path) -> tuple[Path, ...]:
+    """Return the files of what is held into the view."""
+    return tuple(_found(name, world_file) for name in world.held)
+
+
+def _found(name: str, world_file: Path) -> Path:
+    shipped = SCENES / name
+    return shipped if "/" not in name and shipped.exists() else world_file.parent / name
 
 
 class CameraWorld:
-    """Whoever stands beside the device. A change shows when the camera is opened next."""
+    """Whoever stands beside the device. A change shows in the next frame."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -74,6 +98,15 @@ class CameraWorld:
     def point_at(self, scene: Path | str) -> None:
         """Put an image, or a raw ``.yuv`` frame, in front of the lens."""
         self._change(replace(self._world, scene=str(scene)))
+
+    def hold(self, *pictures: Path) -> None:
+        """Hold these into the view, and nothing else."""
+        self._change(replace(self._world, held=tuple(map(str, pictures))))
+
+    @property
+    def world(self) -> World:
+        """What there is to meet now."""
+        return self._world
 
     def mend(self) -> None:
         """Put everything right again."""

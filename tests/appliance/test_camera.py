@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from appliance.camera import Camera, CameraError
 from appliance.orders import FaultCode
 from appliance.picamera import Picamera2Camera
 from appliance.simulator.camera import SimulatedCamera
 from appliance.simulator.world import SCENES, CameraWorld
-from base.errors import EnvironmentProblem
+from base.errors import ConfigError, EnvironmentProblem
 from tests.appliance.picamera_standin import Device, Module
 
 WIDTH, HEIGHT = 648, 486
@@ -312,6 +313,53 @@ def test_a_starved_camera_says_so_after_its_time_out(tmp_path: Path) -> None:
         eye.capture(0.01)
     assert error.value.code is FaultCode.NO_FRAMES
     assert str(error.value) == "no frame came within 0.01 s"
+    eye.close()
+
+
+def _level(eye: SimulatedCamera, x: float, y: float) -> int:
+    """The luma of the viewfinder at a part of its width and height."""
+    with eye.view(0.01) as small:
+        return small.luma[int(y * small.height) * small.strides[0] + int(x * small.width)]
+
+
+def test_what_is_held_into_the_view_shows_in_the_next_frame_and_leaves_with_the_hand(
+    tmp_path: Path,
+) -> None:
+    for name, colour in (("black", 0), ("white", 255), ("grey", 128)):
+        Image.new("L", (WIDTH, HEIGHT), colour).save(tmp_path / f"{name}.png")
+    world = CameraWorld(tmp_path / "world" / "camera.toml")
+    world.point_at(tmp_path / "black.png")
+    eye = simulated(tmp_path)
+    eye.open()
+    assert _level(eye, 0.1, 0.9) < 40
+    world.hold(tmp_path / "white.png", tmp_path / "grey.png")
+    assert _level(eye, 0.1, 0.9) > 220, "the first at the lower left"
+    assert 100 < _level(eye, 0.9, 0.9) < 160, "the second at the lower right"
+    assert _level(eye, 0.1, 0.1) < 40 and _level(eye, 0.5, 0.75) < 40, "nothing elsewhere"
+    world.point_at(tmp_path / "grey.png")
+    assert 100 < _level(eye, 0.1, 0.1) < 160, "another scene behind what is held"
+    world.hold()
+    assert 100 < _level(eye, 0.1, 0.9) < 160
+    eye.close()
+
+
+def test_P10_nobody_holds_five_things(tmp_path: Path) -> None:
+    world = CameraWorld(tmp_path / "world" / "camera.toml")
+    with pytest.raises(ConfigError, match="held: nobody can hold more than 4 things at once"):
+        world.hold(*[tmp_path / "card.png"] * 5)
+
+
+def test_a_cable_that_is_pulled_while_the_camera_is_on_is_silence(tmp_path: Path) -> None:
+    world = CameraWorld(tmp_path / "world" / "camera.toml")
+    eye = simulated(tmp_path)
+    eye.open()
+    world.unplug()
+    for look in (eye.view, eye.capture):
+        with pytest.raises(CameraError) as error:
+            look(0.01)
+        assert error.value.code is FaultCode.NO_FRAMES
+    world.mend()
+    assert _level(eye, 0.5, 0.5)
     eye.close()
 
 

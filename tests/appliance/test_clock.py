@@ -9,7 +9,9 @@ from pathlib import Path
 import pytest
 
 from appliance.clock import SystemClock, boot_id
+from appliance.simulator.clock import SimulatedClock, set_wrong
 from base.errors import EnvironmentProblem
+from wire.ledger import ClockTrust
 
 # Python started so that adjtimex(2) answers EPERM, as under ProtectClock=; libseccomp does it.
 ASK = """
@@ -88,3 +90,30 @@ def test_a_boot_id_is_read_with_and_without_dashes(tmp_path: Path) -> None:
     for text in ("00112233-4455-6677-8899-aabbccddeeff\n", "00112233445566778899aabbccddeeff"):
         path.write_text(text)
         assert boot_id(path).hex() == "00112233445566778899aabbccddeeff"
+
+
+@pytest.mark.parametrize("years", [10, -10])
+def test_a_battery_clock_that_was_set_wrong_is_worth_that_and_moves_no_timer(
+    tmp_path: Path, years: int
+) -> None:
+    clock, truth = SimulatedClock(tmp_path / "clock", tmp_path / "production"), SystemClock()
+    shift = years * 365 * 86_400_000
+    set_wrong(tmp_path / "clock", shift)
+    assert abs(clock.wall(0).ms - truth.wall(0).ms - shift) < 5000
+    assert clock.wall(0).trust is ClockTrust.RTC
+    floor = truth.wall(0).ms
+    assert (clock.wall(floor).trust is ClockTrust.FLOOR) == (years < 0)
+    assert clock.wall(floor).ms >= floor
+    assert abs(clock.monotonic_ns() - truth.monotonic_ns()) < 5_000_000_000
+    set_wrong(tmp_path / "clock", 0)
+    assert clock.wall(0).trust is truth.wall(0).trust
+
+
+def test_a_simulated_clock_refuses_a_production_image_and_a_file_of_words(tmp_path: Path) -> None:
+    clock = SimulatedClock(tmp_path / "clock", tmp_path / "production")
+    (tmp_path / "clock").write_text("noon")
+    with pytest.raises(EnvironmentProblem, match="does not hold a number of milliseconds"):
+        clock.wall(0)
+    (tmp_path / "production").touch()
+    with pytest.raises(EnvironmentProblem, match="the clock is only simulated"):
+        SimulatedClock(tmp_path / "clock", tmp_path / "production")

@@ -4,20 +4,20 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.faults.proxy import Proxy
+from appliance.simulator.cable import Cable
 from tests.faults.shift import Shift
 from tests.waiting import until
 
 
 @pytest.fixture(scope="module")
-def wire() -> Iterator[Proxy]:
+def wire() -> Iterator[Cable]:
     """The wire between device and broker."""
-    with Proxy() as proxy:
-        yield proxy
+    with Cable() as cable:
+        yield cable
 
 
 @pytest.fixture(scope="module")
-def ward(wire: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shift]:
+def ward(wire: Cable, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shift]:
     extra: dict[str, dict[str, object]] = {"broker": {"port": wire.port}}
     with Shift(tmp_path_factory.mktemp("network"), extra) as shift:
         wire.target = shift.site.broker.port
@@ -25,11 +25,11 @@ def ward(wire: Proxy, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shif
 
 
 @pytest.fixture
-def shift(ward: Shift, wire: Proxy) -> Iterator[Shift]:
+def shift(ward: Shift, wire: Cable) -> Iterator[Shift]:
     """The line is up before a test and after it."""
     ward.mark()
     yield ward
-    wire.mode = "pass"
+    wire.plug_in()
     ward.nurse.wait_until_up()
 
 
@@ -70,23 +70,23 @@ def test_while_the_gateway_is_gone_the_photo_waits_and_is_filed_once(shift: Shif
     shift.nurse.wait_for_words("FILED")
 
 
-def test_P5_on_a_half_open_line_nothing_is_said_to_be_sent(shift: Shift, wire: Proxy) -> None:
+def test_P5_on_a_half_open_line_nothing_is_said_to_be_sent(shift: Shift, wire: Cable) -> None:
     """Both ends believe that the line lives, and nothing gets through."""
-    wire.mode = "swallow"
+    wire.go_dead()
     shift.take()
     shift.nurse.finish()
     shift.nurse.wait_for_words("SEALED", "KEEP OPEN")
     until(lambda: shift.fate().sealed, 10, "SEALED")
     assert not shift.fate().receipts
     assert len(shift.on_its_way) == 2
-    wire.mode = "pass"
+    wire.plug_in()
     wire.cut()
     hurry(shift, "uplink")
     shift.wait_for_outcome("FILED")
     assert shift.on_its_way == []
 
 
-def test_a_line_that_breaks_within_a_photo_costs_time_only(shift: Shift, wire: Proxy) -> None:
+def test_a_line_that_breaks_within_a_photo_costs_time_only(shift: Shift, wire: Cable) -> None:
     shift.nurse.open_window()
     wire.cut_after(60_000)
     assert shift.nurse.capture()

@@ -1,43 +1,60 @@
-"""A wire between device and broker that somebody can hold in the hand: pass, swallow, cut."""
+"""The network cable between device and broker, for somebody to hold in the hand.
+
+It forwards one TCP port of this machine to another, byte for byte, and can be pulled, cut in the
+middle of a photo, or go dead while both ends believe that it lives. The demo's front panel and
+the tests pull this one.
+"""
 
 import contextlib
 import selectors
 import socket
 import threading
 from types import TracebackType
-from typing import Self
+from typing import Final, Self
+
+_PIECE: Final = 1 << 16
+_CONNECTS_WITHIN: Final = 5.0
 
 
-class Proxy:
-    """Forwards one TCP port to another; ``mode`` says what becomes of the bytes.
-
-    "pass" forwards, "swallow" takes everything and forwards nothing (a half-open link: both
-    ends believe that it lives), "refuse" hangs up on whoever comes.
-    """
+class Cable:
+    """Leads from ``port`` to ``target``, a port to be set before anybody connects."""
 
     def __init__(self) -> None:
         self._listener = socket.create_server(("127.0.0.1", 0))
         self._listener.setblocking(False)
         self.port = int(self._listener.getsockname()[1])
         self.target = 0
-        self.mode = "pass"
+        self.pulled = False
         self.forwarded = 0
+        self._dead = False
         self._peers: dict[socket.socket, socket.socket] = {}
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._listener, selectors.EVENT_READ)
-        self._wake, woken = socket.socketpair()
-        self._selector.register(woken, selectors.EVENT_READ)
-        self._woken = woken
+        self._wake, self._woken = socket.socketpair()
+        self._selector.register(self._woken, selectors.EVENT_READ)
         self._cut_after: int | None = None
-        self._thread = threading.Thread(target=self._run, name="proxy", daemon=True)
+        self._thread = threading.Thread(target=self._run, name="cable", daemon=True)
         self._thread.start()
 
+    def pull(self) -> None:
+        """Pull it out and leave it out: every connection ends, and no new one is made."""
+        self.pulled = True
+        self.cut()
+
+    def plug_in(self) -> None:
+        """Put it back, whole."""
+        self.pulled = self._dead = False
+
+    def go_dead(self) -> None:
+        """Swallow everything from now on: a half-open line, which both ends believe to live."""
+        self._dead = True
+
     def cut(self) -> None:
-        """Pull the wire out: every connection ends."""
+        """Break every connection once; new ones may be made at once."""
         self._wake.send(b"c")
 
     def cut_after(self, count: int) -> None:
-        """Pull it out as soon as so many more bytes have passed, whichever way."""
+        """Break as soon as so many more bytes have passed, whichever way."""
         self._cut_after = self.forwarded + count
 
     def close(self) -> None:
@@ -75,22 +92,23 @@ class Proxy:
 
     def _accept(self) -> None:
         near, _ = self._listener.accept()
-        if self.mode == "refuse":
+        if self.pulled:
             near.close()
             return
         try:
-            far = socket.create_connection(("127.0.0.1", self.target), timeout=5)
+            far = socket.create_connection(("127.0.0.1", self.target), timeout=_CONNECTS_WITHIN)
         except OSError:
             near.close()
             return
         self._peers |= {near: far, far: near}
         for end in (near, far):
+            end.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._selector.register(end, selectors.EVENT_READ)
 
     def _forward(self, end: socket.socket) -> None:
         try:
-            data = end.recv(65536)
-            if data and self.mode == "pass":
+            data = end.recv(_PIECE)
+            if data and not self._dead:
                 self._peers[end].sendall(data)
                 self.forwarded += len(data)
         except OSError:
