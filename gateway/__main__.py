@@ -27,7 +27,9 @@ from gateway.custody import Custodian
 from gateway.decoding import Decoders
 from gateway.desk import Desk
 from gateway.devices import Registry
-from gateway.filing.folder import Folder
+from gateway.filing.cabinet import Cabinet
+from gateway.filing.follower import Follower
+from gateway.filing.sinks import Sinks
 from gateway.housekeeping import EVERY_SECONDS, Housekeeping
 from gateway.inbox import Inbox, subscriptions
 from gateway.keys import GatewayKeys
@@ -36,6 +38,7 @@ from gateway.opening import Opener
 from gateway.presence import Presences
 from gateway.receipts import Receipts
 from gateway.reception import Reception
+from gateway.reopening import Reopener
 from gateway.service import Service, sender
 from gateway.store import open_sqlite
 from gateway.transfers import Transfers
@@ -103,25 +106,32 @@ def build(
     )
     stack.callback(decoders.close)
     decoders.check()
-    sinks = (Folder(config.filing.folder),)
-    for sink in sinks:
-        stack.callback(sink.close)
+    sinks = Sinks.open(config, stack)
     vault = Vault(paths.sealed)
     receipts = Receipts(signer=keys.receipt, clock=_now_ms)
+    followers: dict[str, Follower] = {}
+    cabinet = Cabinet(
+        name=config.name,
+        required=sinks.required,
+        later=sinks.later,
+        clock=_now_ms,
+        ring=lambda sink: followers[sink].ring(),
+    )
     withdrawals = Withdrawals(
         name=config.name,
         store=store,
-        sinks=sinks,
+        cabinet=cabinet,
         vault=vault,
         receipts=receipts,
         clock=_now_ms,
     )
+    opener = Opener(registry=registry, keys=(keys.opening,), keysets=(keys.keyset,))
     custodian = Custodian(
         store=store,
-        opener=Opener(registry=registry, keys=(keys.opening,), keysets=(keys.keyset,)),
+        opener=opener,
         decoders=decoders,
         room=stack.enter_context(Buffer(limits.envelope_mib * MIB)),
-        sinks=sinks,
+        cabinet=cabinet,
         vault=vault,
         withdrawals=withdrawals,
         receipts=receipts,
@@ -168,6 +178,20 @@ def build(
         take_up=inbox.take_up,
         undo=inbox.undo,
     )
+    reopener = Reopener(registry=registry, opener=opener, vault=vault)
+    for sink in (*sinks.required, *sinks.later):
+        follower = followers[sink.name] = Follower(
+            name=config.name,
+            sink=sink,
+            cabinet=cabinet,
+            store=store,
+            reopener=reopener,
+            room=limits.envelope_mib * MIB,
+            clock=_now_ms,
+            undo=lambda device, photo: mailbox.post(lambda: inbox.undo(device, photo)),
+        )
+        stack.callback(follower.stop)
+        follower.start()
     # Undone backwards: the workers finish what they have in hand, and what comes of it is sent.
     stack.callback(mailbox.run)
     stack.callback(custody_worker.stop)

@@ -4,7 +4,7 @@ Everything here and in gateway.withdrawal runs on one thread, so nothing races w
 other replicas are kept apart by the photo's row. A receipt is signed only in the
 transaction that records what it says, and after what it says is true:
 
-    FILED     every record system has the photo and gave it back      -> row, receipt
+    FILED     each required record system has it and gave it back     -> row, receipt
     HELD      the sealed copy is on disk and gave the right hash      -> row, receipt, worklist
     REJECTED  nothing is kept                                         -> row, receipt, worklist
     UNDONE    no record system has it without the objection           -> row, receipt
@@ -29,11 +29,11 @@ from base.memory import Buffer, wipe_file
 from gateway import receipts, rivals, withdrawal, worklist
 from gateway.decoding import Decoders, Undecodable
 from gateway.filing import record
-from gateway.filing.base import FilingError, Sink
+from gateway.filing.cabinet import Cabinet, Unfiled
 from gateway.filing.record import Record
 from gateway.opening import Doubt, Opener, Rejected
 from gateway.receipts import Answer, Receipts
-from gateway.store import Filing, Photo, State, Store, WorkKind
+from gateway.store import Photo, State, Store, WorkKind
 from gateway.vault import Vault
 from gateway.withdrawal import Withdrawals
 from wire.envelope import Content
@@ -73,7 +73,7 @@ class Custodian:
         opener: Opener,
         decoders: Decoders,
         room: Buffer,
-        sinks: Sequence[Sink],
+        cabinet: Cabinet,
         vault: Vault,
         withdrawals: Withdrawals,
         receipts: Receipts,
@@ -83,7 +83,7 @@ class Custodian:
         self._opener = opener
         self._decoders = decoders
         self._room = room
-        self._sinks = tuple(sinks)
+        self._cabinet = cabinet
         self._vault = vault
         self._withdrawals = withdrawals
         self._receipts = receipts
@@ -100,19 +100,24 @@ class Custodian:
             return self._reject(proof, str(e), bundle)
         except _Doubtful as e:
             return self._hold(proof, e.doubts, bundle)
-        except FilingError as e:
-            return self._hold(proof, (Doubt(str(e)),), bundle, refile=True)
+        except Unfiled as e:
+            return self._hold(proof, (Doubt(str(e)),), bundle, unfiled=e)
 
     def refile(self, bundle: Path, proof: Proof) -> Answer | None:
         """Try again to file a photo that is HELD only because a record system failed."""
         try:
             return self._bring_in(bundle, proof)
-        except (Rejected, _Doubtful, FilingError) as e:
-            log.info("photo %s: still held: %s", proof.photo.hex(), e)
-            return None
+        except Unfiled as e:
+            with self._store.begin() as session:
+                self._cabinet.note(session, proof.photo.hex(), e.outcome)
+            why: WardsealError = e
+        except (Rejected, _Doubtful) as e:
+            why = e
+        log.info("photo %s: still held: %s", proof.photo.hex(), why)
+        return None
 
     def _bring_in(self, bundle: Path, proof: Proof) -> Answer | None:
-        """Open, look, file. Raises Rejected, _Doubtful or FilingError."""
+        """Open, look, file. Raises Rejected, _Doubtful or Unfiled."""
         used = 0
         try:
             with _mapped(bundle) as data:
@@ -128,8 +133,7 @@ class Custodian:
         except Undecodable as e:
             raise _Doubtful((Doubt(str(e), alarm=e.alarm),)) from e
         finally:
-            for sink in self._sinks:
-                sink.unstage(proof.photo.hex())
+            self._cabinet.unstage(proof.photo.hex())
             self._room.wipe(used)
 
     def _look(self, content: Content, proof: Proof) -> Record | None:
@@ -139,16 +143,17 @@ class Custodian:
         """
         verdict = self._decoders.show(content.jpeg)
         # What takes time besides is done while another processor decodes.
-        for sink in self._sinks:
-            sink.stage(proof.photo.hex(), content.jpeg)
+        self._cabinet.stage(proof.photo.hex(), content.jpeg)
         digest = hashlib.sha256(content.jpeg).hexdigest()
         known = self._known_of(proof)
         if known.undone:
             return None
+        with self._store.begin(durable=False) as session:
+            assignment = self._cabinet.assigned(session, proof.photo.hex(), None)
         picture = verdict()
         if known.doubts:
             raise _Doubtful(known.doubts)
-        return record.of(content, proof, (picture.width, picture.height), digest)
+        return record.of(content, proof, (picture.width, picture.height), digest, assignment)
 
     def _known_of(self, proof: Proof) -> _Known:
         """Look up what the hospital knows already, and keep what the photo's entries add."""
@@ -160,31 +165,33 @@ class Custodian:
         return _Known(undone, tuple(doubts))
 
     def _file(self, entry: Record, bundle: Path) -> Answer | None:
-        """File, read back, sign. Raises FilingError."""
+        """File, read back, sign. Raises Unfiled."""
         device, photo = entry.device, entry.photo
-        placed = [(sink.name, sink.file(entry)) for sink in self._sinks]
-        for sink, (_, reference) in zip(self._sinks, placed, strict=True):
-            sink.read_back(entry, reference)
-        now = self._clock()
+        outcome = self._cabinet.file(entry)
         with self._store.begin() as session:
             row = session.get_one(Photo, photo, with_for_update=True)
             undone = withdrawal.on_record(session, device, row.intent, photo)
             if not undone:
-                for name, reference in placed:
-                    session.add(Filing(photo=photo, sink=name, reference=reference, filed_ms=now))
+                self._cabinet.note(session, photo, outcome)
                 row.width, row.height = entry.width, entry.height
                 if row.state == State.HELD:
                     self._note(session, WorkKind.HELD, row, f"{row.reason}; filed since")
-                refs = tuple(f"{name}:{reference}" for name, reference in placed)
+                refs = tuple(f"{name}:{reference}" for name, reference in outcome.placed.items())
                 receipt = self._settle(session, row, Status.FILED, refs=refs)
         if undone:
             return self._undo(device, photo, bundle)
         self._vault.put_aside(bundle, photo)
+        self._cabinet.wake()
         log.info("photo %s: filed", photo)
         return Answer(device, photo, receipt)
 
     def _hold(
-        self, proof: Proof, doubts: Sequence[Doubt], bundle: Path, *, refile: bool = False
+        self,
+        proof: Proof,
+        doubts: Sequence[Doubt],
+        bundle: Path,
+        *,
+        unfiled: Unfiled | None = None,
     ) -> Answer | None:
         device, photo = proof.sealed.entry.device, proof.photo.hex()
         self._vault.keep(bundle, photo)
@@ -194,7 +201,9 @@ class Custodian:
             undone = withdrawal.on_record(session, device, row.intent, photo)
             if not undone:
                 receipt = self._settle(session, row, Status.HELD, reason=why)
-                row.refile = refile
+                row.refile = unfiled is not None
+                if unfiled is not None:
+                    self._cabinet.note(session, photo, unfiled.outcome)
                 self._note(session, WorkKind.HELD, row, why)
                 if any(doubt.alarm for doubt in doubts):
                     self._note(session, WorkKind.ALARM, row, why)

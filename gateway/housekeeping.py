@@ -25,7 +25,7 @@ from gateway.config import LimitSettings
 from gateway.devices import Registry
 from gateway.incoming import SUFFIX
 from gateway.reception import Admitted, Elsewhere, Outcome, Reception, Undone
-from gateway.store import Photo, State, Store
+from gateway.store import Filing, Photo, State, Store
 from gateway.transfers import Transfers
 from gateway.vault import Vault
 from gateway.withdrawal import Withdrawals
@@ -112,7 +112,10 @@ class Housekeeping:
         self._forget()
 
     def _waiting_for_a_sink(self) -> list[tuple[str, str]]:
-        held = select(Photo.device, Photo.photo).where(Photo.state == State.HELD, Photo.refile)
+        later = select(Filing.photo).where(Filing.photo == Photo.photo, Filing.due_ms > _now_ms())
+        held = select(Photo.device, Photo.photo).where(
+            Photo.state == State.HELD, Photo.refile, ~later.exists()
+        )
         with self._store.begin(durable=False) as session:
             rows = session.execute(held.order_by(Photo.changed_ms).limit(_REFILED_AT_ONCE))
             return [(device, photo) for device, photo in rows]
@@ -184,7 +187,12 @@ class Housekeeping:
         """Remove sealed copies whose days are over, of photos that the record has."""
         old = self._vault.older_than(self._limits.keep_sealed_days)
         # One that the database says nothing of (an older copy of it put back, say) stays.
-        settled = select(Photo.photo).where(Photo.state.in_((State.FILED, State.UNDONE)))
+        unfinished = select(Filing.photo).where(
+            Filing.photo == Photo.photo, Filing.wanted != Filing.stand
+        )
+        settled = select(Photo.photo).where(
+            Photo.state.in_((State.FILED, State.UNDONE)), ~unfinished.exists()
+        )
         done: list[str] = []
         with self._store.begin() as session:
             for at in range(0, len(old), _AT_ONCE):
@@ -192,6 +200,10 @@ class Housekeeping:
                 done += session.scalars(some)
         for photo in done[:_AT_ONCE]:
             self._vault.destroy(photo)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000
 
 
 def _whole(path: Path) -> Bundle | None:

@@ -125,7 +125,8 @@ class Reception:
         """Make the photo this replica's for a while."""
         entry, now = proof.intent.entry, self._clock()
         row.device, row.ledger, row.seq = entry.device, entry.ledger.hex(), entry.seq
-        row.intent, row.captured_ms = proof.intent.digest.hex(), entry.wall_ms
+        row.intent = proof.intent.digest.hex()
+        row.captured_ms, row.clock = entry.wall_ms, entry.trust.value
         row.state, row.changed_ms = State.ARRIVING, now
         row.claimed_by = self._name
         row.claimed_until_ms = now + self._limits.claim_seconds * 1000

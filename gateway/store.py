@@ -51,6 +51,7 @@ class WorkKind(StrEnum):
     HELD = "held"
     REJECTED = "rejected"
     LOST = "lost"
+    UNFILED = "unfiled"
     ALARM = "alarm"
 
 
@@ -76,6 +77,7 @@ class Photo(Base):
     state: Mapped[str] = mapped_column(String(16), index=True)
     reason: Mapped[str] = mapped_column(String(200), default="")
     captured_ms: Mapped[int] = mapped_column(BigInteger)
+    clock: Mapped[str] = mapped_column(String(16))
     changed_ms: Mapped[int] = mapped_column(BigInteger)
     claimed_by: Mapped[str | None] = mapped_column(NAME)
     claimed_until_ms: Mapped[int] = mapped_column(BigInteger, default=0)
@@ -84,16 +86,40 @@ class Photo(Base):
     height: Mapped[int] = mapped_column(default=0)
 
 
+class Stand(StrEnum):
+    """How a photo stands in one record system, or how it is to stand there."""
+
+    WAITING = "waiting"
+    FILED = "filed"
+    OBJECTION = "objection recorded"
+    IN_ERROR = "entered in error"
+
+
 class Filing(Base):
-    """A photo in one record system: where it stands there, and since when."""
+    """A photo, under one assignment, in one record system.
+
+    ``stand`` is what is known to be so, ``wanted`` what is to be; where they differ, the replica
+    ``keeper``, which has the sealed copy, has something to do, at ``due_ms`` at the earliest.
+    ``attempts`` counts what was begun since the last success: with none, the record system
+    cannot have anything of what is wanted. ``problem``: why the last attempt failed.
+    """
 
     __tablename__ = "filings"
+    __table_args__ = (Index("filings_due", "sink", "keeper", "due_ms"),)
 
     photo: Mapped[str] = mapped_column(HASH, primary_key=True)
     sink: Mapped[str] = mapped_column(NAME, primary_key=True)
-    reference: Mapped[str] = mapped_column(String(200))
-    filed_ms: Mapped[int] = mapped_column(BigInteger)
+    assignment: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
+    wanted: Mapped[str] = mapped_column(String(20))
+    stand: Mapped[str] = mapped_column(String(20))
+    reference: Mapped[str | None] = mapped_column(String(200))
+    filed_ms: Mapped[int | None] = mapped_column(BigInteger)
     objection_ms: Mapped[int | None] = mapped_column(BigInteger)
+    corrected_ms: Mapped[int | None] = mapped_column(BigInteger)
+    keeper: Mapped[str] = mapped_column(NAME)
+    attempts: Mapped[int] = mapped_column(default=0)
+    due_ms: Mapped[int | None] = mapped_column(BigInteger)
+    problem: Mapped[str] = mapped_column(String(400), default="")
 
 
 class ReceiptRow(Base):

@@ -7,15 +7,15 @@ systems note the objection, *then* the row says so and UNDONE is signed.
 """
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from sqlalchemy import ColumnElement, and_, or_, select
 from sqlalchemy.orm import Session
 
 from gateway import receipts, worklist
-from gateway.filing.base import Sink
+from gateway.filing.cabinet import Cabinet
 from gateway.receipts import Answer, Receipts
-from gateway.store import Filing, Photo, State, Store, Undo, WorkKind
+from gateway.store import Photo, State, Store, Undo, WorkKind
 from gateway.vault import Vault
 from wire.messages import Status
 
@@ -36,14 +36,14 @@ class Withdrawals:
         *,
         name: str,
         store: Store,
-        sinks: Sequence[Sink],
+        cabinet: Cabinet,
         vault: Vault,
         receipts: Receipts,
         clock: Callable[[], int],
     ) -> None:
         self._name = name
         self._store = store
-        self._sinks = tuple(sinks)
+        self._cabinet = cabinet
         self._vault = vault
         self._receipts = receipts
         self._clock = clock
@@ -51,30 +51,33 @@ class Withdrawals:
     def carry_out(self, device: str, photo: str) -> Answer | None:
         """Undo one photo; the same answer however often it is asked.
 
-        None when there is nothing to answer: another replica has the photo in its hands and
-        will see the withdrawal, or the photo is another device's. Raises FilingError while a
-        record system cannot note the objection.
+        None when there is nothing to answer yet: another replica has the photo in its hands and
+        will see the withdrawal; or a record system's follower has to mark it first, and this is
+        asked for again when it has; or the photo is another device's, for ever. Raises
+        FilingError while a required record system cannot note the objection.
         """
-        with self._store.begin() as session:
-            row = session.get(Photo, photo)
-            if row is not None and row.device != device:
-                self._refuse(session, device, photo)
-                return None
-            if row is not None and self._elsewhere(row):
-                return None
-            placed = select(Filing.sink, Filing.reference).where(Filing.photo == photo)
-            places = dict(iter(session.execute(placed)))
-        if row is not None:
-            for sink in self._sinks:
-                sink.undo(photo, places.get(sink.name), self._clock())
-        with self._store.begin() as session:
-            row = session.get(Photo, photo, with_for_update=True)
-            receipt = self._sign(session, device, photo, row)
-            for filing in session.scalars(select(Filing).where(Filing.photo == photo)):
-                filing.objection_ms = filing.objection_ms or self._clock()
-            intent = row.intent if row is not None else ""
-            for undo in session.scalars(select(Undo).where(_about(device, intent, photo))):
-                undo.done = True
+        with self._cabinet.in_hand(photo) as mine:
+            with self._store.begin() as session:
+                row = session.get(Photo, photo)
+                if row is not None and row.device != device:
+                    self._refuse(session, device, photo)
+                    return None
+                if row is not None and self._elsewhere(row):
+                    return None
+                marked = [] if row is None else self._cabinet.object(session, row, mine=mine)
+            for sink, filed in marked:
+                sink.undo(filed, self._clock())
+            with self._store.begin() as session:
+                row = session.get(Photo, photo, with_for_update=True)
+                settled = self._cabinet.objected(session, photo, marked)
+                if settled:
+                    receipt = self._sign(session, device, photo, row)
+                    intent = row.intent if row is not None else ""
+                    for undo in session.scalars(select(Undo).where(_about(device, intent, photo))):
+                        undo.done = True
+        if not settled:
+            self._cabinet.wake()
+            return None
         log.info("photo %s: undone", photo)
         return Answer(device, photo, receipt)
 

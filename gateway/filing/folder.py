@@ -1,9 +1,10 @@
 """Filing into a watched folder: ``<date>/<photo id>.jpg`` and ``.json``, for a site without IT.
 
-The JPEG is byte for byte what the device sealed. The names say nothing about the patient, and
-nor does the JSON: this gateway files without knowing him (``identity = "none"``) and says so.
+The JPEG is byte for byte what the device sealed. The names say nothing about the patient; the
+JSON gives his number where identity has found him, and otherwise says that it has not.
 The date is the day of capture in UTC, ``undated`` where the device's clock was worth nothing,
-so that filing the same photo again always leads to the same place.
+so that filing the same photo again always leads to the same place. A photo that was moved to
+another patient gets ``-2`` behind its id; where it was, the JSON stays and says so.
 
 Each file appears whole or not at all. The JSON comes last: where it stands, the photo stands.
 """
@@ -22,11 +23,12 @@ from typing import Final
 
 from base.durable import fsync_dir, write_all, write_atomic
 from base.memory import wipe_file
-from gateway.filing.base import FilingError
-from gateway.filing.record import Record
+from gateway.filing.base import Filed, FilingError
+from gateway.filing.record import Assignment, Record
 
 ACTIVE: Final = "filed"
 OBJECTION: Final = "objection recorded"
+IN_ERROR: Final = "entered in error"
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _STRAY_SECONDS: Final = 3600
 _memcmp = ctypes.CDLL(None).memcmp
@@ -74,11 +76,11 @@ class Folder:
 
     def file(self, record: Record) -> str:
         """Put both files in place, fsynced, unless they are there already."""
-        reference = f"{_day(record)}/{record.photo}.jpg"
+        reference = reference_of(record)
         path = self._root / reference
         page = path.with_suffix(".json")
         try:
-            if page.exists() and _same(path, record.jpeg):
+            if page.exists() and (_same(path, record.jpeg) or _status(page) == IN_ERROR):
                 self.unstage(record.photo)
                 return reference
             if record.photo not in self._staged:
@@ -110,31 +112,60 @@ class Folder:
         if not same or page.get("photo") != record.photo:
             raise FilingError(f"the folder {self._root} gives back something else")
 
-    def undo(self, photo: str, reference: str | None, at_ms: int) -> None:
+    def undo(self, filed: Filed, at_ms: int) -> None:
         """Write the objection into the JSON; the care copy stays until governance decides."""
-        self.unstage(photo)
+        self.unstage(filed.photo)
         try:
-            if reference is not None:
-                _object((self._root / reference).with_suffix(".json"), at_ms)
-                return
-            for day in self._root.iterdir():
-                page = day / f"{photo}.json"
-                if page.exists():
-                    _object(page, at_ms)
-                elif page.with_suffix(".jpg").exists():
-                    # A crash came between the two: it was never in the record.
-                    wipe_file(page.with_suffix(".jpg"))
-                    fsync_dir(day)
+            for page in self._pages(filed):
+                _mark(page, OBJECTION, "objection", at_ms)
         except (OSError, ValueError, KeyError) as e:
             raise FilingError(f"the folder {self._root} cannot note the objection: {e}") from e
 
+    def correct(self, filed: Filed, at_ms: int) -> None:
+        """Say in the JSON that it was never this patient's, and take the picture away."""
+        self.unstage(filed.photo)
+        try:
+            for page in self._pages(filed):
+                _mark(page, IN_ERROR, "corrected", at_ms)
+                _remove(page.with_suffix(".jpg"))
+        except (OSError, ValueError, KeyError) as e:
+            raise FilingError(f"the folder {self._root} cannot be corrected: {e}") from e
 
-def _object(path: Path, at_ms: int) -> None:
-    page = json.loads(path.read_bytes())
-    if page["status"] != OBJECTION:
-        page["status"] = OBJECTION
-        page["objection"] = _iso(at_ms)
-        write_atomic(path, _json(page), mode=0o640)
+    def _pages(self, filed: Filed) -> list[Path]:
+        """The JSON of what was filed; none, and no picture either, if it never was."""
+        if filed.reference is not None:
+            return [(self._root / filed.reference).with_suffix(".json")]
+        self._root.stat()  # a share that is gone is not one that has nothing
+        path = self._root / reference_of(filed)
+        page = path.with_suffix(".json")
+        if page.exists():
+            return [page]
+        # A crash came between the two: it was never in the record.
+        _remove(path)
+        return []
+
+
+def reference_of(photo: Record | Filed) -> str:
+    """Return where in the folder a photo is filed."""
+    return f"{_day(photo)}/{photo.key}.jpg"
+
+
+def _status(page: Path) -> object:
+    return json.loads(page.read_bytes()).get("status")
+
+
+def _mark(page: Path, status: str, since: str, at_ms: int) -> None:
+    found = json.loads(page.read_bytes())
+    if found["status"] not in (status, IN_ERROR):
+        found["status"] = status
+        found[since] = iso(at_ms)
+        write_atomic(page, _json(found), mode=0o640)
+
+
+def _remove(path: Path) -> None:
+    if path.exists():
+        wipe_file(path)
+        fsync_dir(path.parent)
 
 
 def _page(record: Record) -> dict[str, object]:
@@ -142,9 +173,8 @@ def _page(record: Record) -> dict[str, object]:
         "wardseal": 1,
         "photo": record.photo,
         "status": ACTIVE,
-        "patient": None,
-        "identity": "none: filed without knowing the patient",
-        "captured": _iso(record.captured_ms),
+        **_whose(record.assignment),
+        "captured": iso(record.captured_ms),
         "clock": record.clock,
         "device": record.device,
         "bed": record.bed,
@@ -163,6 +193,18 @@ def _page(record: Record) -> dict[str, object]:
     }
 
 
+def _whose(assignment: Assignment) -> dict[str, object]:
+    """Name the patient by number alone: whoever reads the folder looks the rest up."""
+    patient, encounter, site = assignment.patient, assignment.encounter, assignment.site
+    return {
+        "assignment": assignment.number,
+        "patient": patient and {"number": patient.number, "authority": patient.authority},
+        "encounter": encounter and {"number": encounter.number, "authority": encounter.authority},
+        "identity": assignment.how,
+        "site": site and {"code": site.code, "display": site.display, "side": site.side},
+    }
+
+
 def _json(page: dict[str, object]) -> bytes:
     """Encode a page; what a device put into its maps may be bytes, which JSON shows as hex."""
 
@@ -172,12 +214,12 @@ def _json(page: dict[str, object]) -> bytes:
     return json.dumps(page, indent=1, ensure_ascii=False, default=other).encode() + b"\n"
 
 
-def _day(record: Record) -> str:
-    day = _iso(record.captured_ms)[:10]
+def _day(record: Record | Filed) -> str:
+    day = iso(record.captured_ms)[:10]
     return day if record.clock != "none" and _DAY.fullmatch(day) else "undated"
 
 
-def _iso(ms: int) -> str:
+def iso(ms: int) -> str:
     """ISO 8601 in UTC; a time no calendar knows stays the number that it was."""
     try:
         return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")

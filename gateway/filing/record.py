@@ -1,10 +1,66 @@
-"""What goes into the record: the photo, and what its device attested about it."""
+"""What goes into the record: the photo, what its device attested about it, and whose it is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Final
 
 from wire import events
 from wire.envelope import Content
 from wire.proof import Proof
+
+FIRST: Final = 1
+
+
+@dataclass(frozen=True)
+class Patient:
+    """A patient as the hospital knows him. Whatever is not known is empty.
+
+    ``number`` is the hospital's, ``authority`` who gives such numbers out (a URI for FHIR, or a
+    namespace of HL7 v2). ``born`` is ``YYYY-MM-DD``, ``sex`` one of FHIR's words (male, female,
+    other, unknown), ``fhir`` where the FHIR server has him (``Patient/123``).
+    """
+
+    number: str
+    authority: str = ""
+    family: str = ""
+    given: str = ""
+    born: str = ""
+    sex: str = ""
+    fhir: str = ""
+
+
+@dataclass(frozen=True)
+class Encounter:
+    """The stay or visit that the photo belongs to; fields as in ``Patient``."""
+
+    number: str
+    authority: str = ""
+    fhir: str = ""
+
+
+@dataclass(frozen=True)
+class Site:
+    """Where on the body, said by a label in the picture or by a person, never guessed.
+
+    ``code`` is a SNOMED CT body structure, ``side`` ``left``, ``right``, ``both`` or empty.
+    """
+
+    code: str
+    display: str
+    side: str = ""
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """To whom a photo is filed. A misfiled photo gets another one with the next ``number``.
+
+    ``how`` says in a few words who or what named the patient; it goes into the record.
+    """
+
+    number: int = FIRST
+    patient: Patient | None = None
+    encounter: Encounter | None = None
+    site: Site | None = None
+    how: str = "none: filed without knowing the patient"
 
 
 @dataclass(frozen=True)
@@ -12,6 +68,7 @@ class Record:
     """A photo as it goes into the record. ``jpeg`` is a view that is wiped right after.
 
     ``photo`` is the id in hex. Hashes are hex as well, times milliseconds since 1970 UTC.
+    ``badge`` is the code of the member of staff who attested, if it was read.
     """
 
     photo: str
@@ -29,10 +86,31 @@ class Record:
     height: int
     jpeg_sha256: str
     jpeg: memoryview
+    badge: str | None = None
+    assignment: Assignment = field(default_factory=Assignment)
+
+    @property
+    def key(self) -> str:
+        """What this photo under this assignment is called in every record system."""
+        return key_of(self.photo, self.assignment.number)
 
 
-def of(content: Content, proof: Proof, picture: tuple[int, int], digest: str) -> Record:
-    """Bring together what the opened photo, its entries and the decoder say.
+def key_of(photo: str, number: int) -> str:
+    """Return the photo's id, with the assignment's number behind it from the second one on.
+
+    So a photo that was moved to another patient is never taken for a duplicate of itself.
+    """
+    return photo if number == FIRST else f"{photo}-{number}"
+
+
+def of(
+    content: Content,
+    proof: Proof,
+    picture: tuple[int, int],
+    digest: str,
+    assignment: Assignment,
+) -> Record:
+    """Bring together what the opened photo, its entries, the decoder and identity say.
 
     ``picture`` is width and height in pixels, ``digest`` the SHA-256 of the JPEG in hex.
     """
@@ -65,4 +143,6 @@ def of(content: Content, proof: Proof, picture: tuple[int, int], digest: str) ->
         height=picture[1],
         jpeg_sha256=digest,
         jpeg=content.jpeg,
+        badge=content.private.badge,
+        assignment=assignment,
     )

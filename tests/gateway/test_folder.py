@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from gateway.filing.base import FilingError, Sink
+from gateway.filing.base import Filed, FilingError, Sink
 from gateway.filing.folder import Folder
-from gateway.filing.record import Record
+from gateway.filing.record import Assignment, Encounter, Patient, Record, Site
 
 PHOTO = "ab" * 32
 AT_MS = 1_700_000_000_000
@@ -37,6 +37,10 @@ def record(**changes: Any) -> Record:
         jpeg=memoryview(bytearray(jpeg)),
     )
     return replace(usual, **changes)
+
+
+def filed_of(one: Record, reference: str | None = None) -> Filed:
+    return Filed(one.photo, one.captured_ms, one.clock, one.assignment, reference)
 
 
 def everything(root: Path) -> dict[str, bytes]:
@@ -86,7 +90,7 @@ def test_what_a_crash_left_staged_goes_with_the_photos_next_turn(
     assert len(everything(tmp_path)) == 4
     after = Folder(tmp_path / "record")
     after.file(filed)
-    after.undo(undone.photo, None, AT_MS)
+    after.undo(filed_of(undone), AT_MS)
     after.close()
     assert len(everything(tmp_path)) == 2
 
@@ -94,7 +98,7 @@ def test_what_a_crash_left_staged_goes_with_the_photos_next_turn(
 def test_P5_an_undo_after_half_a_record_leaves_none(folder: Folder, tmp_path: Path) -> None:
     page = (tmp_path / "record" / folder.file(record())).with_suffix(".json")
     page.unlink()
-    folder.undo(PHOTO, None, AT_MS)
+    folder.undo(filed_of(record()), AT_MS)
     assert everything(tmp_path) == {}
 
 
@@ -143,8 +147,8 @@ def test_P5_reading_back_finds_a_record_that_is_not_what_was_filed(
 def test_an_objection_is_written_once_and_never_taken_back(folder: Folder, tmp_path: Path) -> None:
     reference = folder.file(record())
     page = (tmp_path / "record" / reference).with_suffix(".json")
-    folder.undo(PHOTO, reference, AT_MS)
-    folder.undo(PHOTO, None, AT_MS + 5000)
+    folder.undo(filed_of(record(), reference), AT_MS)
+    folder.undo(filed_of(record()), AT_MS + 5000)
     folder.file(record())
     found = json.loads(page.read_bytes())
     assert (found["status"], found["objection"]) == (
@@ -154,7 +158,7 @@ def test_an_objection_is_written_once_and_never_taken_back(folder: Folder, tmp_p
 
 
 def test_an_objection_to_what_was_never_filed_does_nothing(folder: Folder, tmp_path: Path) -> None:
-    folder.undo(PHOTO, None, AT_MS)
+    folder.undo(filed_of(record()), AT_MS)
     assert everything(tmp_path) == {}
 
 
@@ -163,7 +167,7 @@ def test_an_objection_that_cannot_be_noted_is_an_error(folder: Folder, tmp_path:
     (tmp_path / "record").rename(tmp_path / "elsewhere")
     for known in (reference, None):
         with pytest.raises(FilingError, match="cannot note the objection"):
-            folder.undo(PHOTO, known, AT_MS)
+            folder.undo(filed_of(record(), known), AT_MS)
 
 
 def test_a_folder_that_is_gone_or_full_is_an_error_in_words(folder: Folder, tmp_path: Path) -> None:
@@ -198,6 +202,45 @@ def test_the_day_is_the_day_of_capture_or_none(
     folder: Folder, captured_ms: int, clock: str, day: str
 ) -> None:
     assert folder.file(record(captured_ms=captured_ms, clock=clock)) == f"{day}/{PHOTO}.jpg"
+
+
+def test_a_patient_is_named_by_number_and_only_inside_the_page(
+    folder: Folder, tmp_path: Path
+) -> None:
+    whose = Assignment(
+        patient=Patient("4711", "urn:oid:1.2.3", family="Muster", given="Erika", born="1950-01-02"),
+        encounter=Encounter("V-99"),
+        site=Site("76853006", "Heel", "left"),
+        how="wristband; the bed agrees",
+    )
+    reference = folder.file(record(assignment=whose))
+    page = (tmp_path / "record" / reference).with_suffix(".json").read_text()
+    found = json.loads(page)
+    assert found["patient"] == {"number": "4711", "authority": "urn:oid:1.2.3"}
+    assert found["encounter"] == {"number": "V-99", "authority": ""}
+    assert found["site"] == {"code": "76853006", "display": "Heel", "side": "left"}
+    assert found["identity"] == "wristband; the bed agrees"
+    assert "Muster" not in page and "4711" not in reference
+
+
+def test_a_moved_photo_is_in_error_where_it_was_and_once_where_it_belongs(
+    folder: Folder, tmp_path: Path
+) -> None:
+    wrong = record(assignment=Assignment(1, Patient("A")))
+    right = record(assignment=Assignment(2, Patient("B")))
+    first, second = folder.file(wrong), folder.file(right)
+    assert (first, second) == (f"2023-11-14/{PHOTO}.jpg", f"2023-11-14/{PHOTO}-2.jpg")
+    for known in (first, None):
+        folder.correct(filed_of(wrong, known), AT_MS)
+    folder.undo(filed_of(wrong, first), AT_MS + 1)
+    assert folder.file(wrong) == first
+    day = tmp_path / "record" / "2023-11-14"
+    old, new = (json.loads((day / f"{PHOTO}{n}.json").read_bytes()) for n in ("", "-2"))
+    assert (old["status"], new["status"]) == ("entered in error", "filed")
+    assert [path.name for path in day.glob("*.jpg")] == [f"{PHOTO}-2.jpg"]
+    folder.read_back(right, second)
+    with pytest.raises(FilingError, match="gives back something else"):
+        folder.read_back(wrong, first)
 
 
 def test_what_a_crash_left_staged_is_removed_when_it_is_old(tmp_path: Path) -> None:

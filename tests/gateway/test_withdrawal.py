@@ -15,6 +15,7 @@ from gateway.config import LimitSettings
 from gateway.custody import Custodian
 from gateway.decoding import Decoders
 from gateway.devices import Registry
+from gateway.filing.cabinet import Cabinet
 from gateway.filing.folder import Folder
 from gateway.filing.record import Record
 from gateway.keys import GatewayKeys
@@ -252,15 +253,21 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         decoders = Decoders(room=1024 * 1024, pixels=1_000_000, seconds=10, ahead=1)
         stack.callback(decoders.close)
         receipts = Receipts(signer=keys.receipt, clock=clock)
+        cabinet = Cabinet(name="gateway", required=(sink,), clock=clock)
         withdrawals = Withdrawals(
-            name="gateway", store=store, sinks=(sink,), vault=vault, receipts=receipts, clock=clock
+            name="gateway",
+            store=store,
+            cabinet=cabinet,
+            vault=vault,
+            receipts=receipts,
+            clock=clock,
         )
         custodian = Custodian(
             store=store,
             opener=Opener(registry=registry, keys=(keys.opening,), keysets=(keys.keyset,)),
             decoders=decoders,
             room=stack.enter_context(Buffer(1024 * 1024)),
-            sinks=(sink,),
+            cabinet=cabinet,
             vault=vault,
             withdrawals=withdrawals,
             receipts=receipts,
