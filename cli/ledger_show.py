@@ -7,7 +7,7 @@ from argparse import Namespace
 
 from base.errors import FormatError, VerificationError
 from cli.ledger_file import read_ledger, unverified
-from cli.ledger_words import Numbers, meaning
+from wire.ledger_words import Numbers, meaning
 from cli.outcome import OK, WRONG
 from cli.terminal import moment, plain, readable
 from wire import shapes

@@ -35,8 +35,8 @@ compile() { # compile OUTPUT ARGUMENTS...
 }
 
 # The developers' lock first, then the runtime's held to it: what is tested is what is shipped.
-compile requirements-dev.lock --extra simulator --group dev
-compile requirements.lock --extra simulator --constraint requirements-dev.lock
+compile requirements-dev.lock --extra simulator --extra hospital --group dev
+compile requirements.lock --extra simulator --extra hospital --constraint requirements-dev.lock
 
 if grep -nE '://|^-' requirements.lock requirements-dev.lock; then
   echo "scripts/lock.sh: the lines above name a host or an option; a lock must not" >&2
