@@ -67,7 +67,11 @@ class Photo(Base):
     """
 
     __tablename__ = "photos"
-    __table_args__ = (Index("photos_by_intent", "device", "intent"),)
+    __table_args__ = (
+        Index("photos_by_intent", "device", "intent"),
+        Index("photos_by_capture", "captured_ms"),
+        Index("photos_by_change", "changed_ms"),
+    )
 
     photo: Mapped[str] = mapped_column(HASH, primary_key=True)
     device: Mapped[str] = mapped_column(NAME)
@@ -220,6 +224,9 @@ class Store:
         self._lightly = sessionmaker[Session](
             engine.execution_options(durable=False), expire_on_commit=False
         )
+        self._reading = sessionmaker[Session](
+            engine.execution_options(reading=True), expire_on_commit=False
+        )
         try:
             Base.metadata.create_all(engine)
         except SQLAlchemyError as e:
@@ -232,7 +239,17 @@ class Store:
         What is written with ``durable=False`` is safe from everything but a power cut, and may
         only be what would be learnt again.
         """
-        sessions = self._sessions if durable else self._lightly
+        with self._within(self._sessions if durable else self._lightly) as session:
+            yield session
+
+    @contextmanager
+    def read(self) -> Iterator[Session]:
+        """One transaction that only looks: a consistent picture that keeps nobody waiting."""
+        with self._within(self._reading) as session:
+            yield session
+
+    @contextmanager
+    def _within(self, sessions: sessionmaker[Session]) -> Iterator[Session]:
         try:
             with sessions.begin() as session:
                 yield session
@@ -265,7 +282,11 @@ def open_sqlite(path: Path) -> Store:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Any) -> None:
-        durable = connection.get_execution_options().get("durable", True)
+        options = connection.get_execution_options()
+        if options.get("reading"):
+            connection.exec_driver_sql("BEGIN")
+            return
+        durable = options.get("durable", True)
         connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
