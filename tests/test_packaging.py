@@ -47,6 +47,7 @@ def test_what_is_tested_is_version_for_version_what_is_shipped() -> None:
 def test_the_lock_holds_what_the_project_asks_for(lock: str, project: dict[str, Any]) -> None:
     wanted = [
         *project["project"]["dependencies"],
+        *project["project"]["optional-dependencies"]["hospital"],
         *project["project"]["optional-dependencies"]["simulator"],
         *(project["dependency-groups"]["dev"] if lock == "requirements-dev.lock" else ()),
     ]
