@@ -20,7 +20,7 @@ from appliance.frame import YUV420, Frame, Layout
 from appliance.orders import FaultCode
 from base.memory import wipe
 
-_SMALL: Final = (320, 240)
+_SMALL: Final = (1024, 768)
 _RING: Final = 2
 _MAIN, _LORES = "main", "lores"
 _TUNING: Final = (

@@ -9,6 +9,7 @@ import errno
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
@@ -20,7 +21,7 @@ from base.errors import ConfigError
 from base.memory import Buffer
 
 _RING: Final = 2
-_SMALL: Final = Layout.padded(320, 240)
+_SMALL: Final = Layout.padded(1024, 768)
 
 _MISSING: Final = {
     "no_camera": (
@@ -92,8 +93,9 @@ class SimulatedCamera:
     def _look(self) -> None:
         path = world.scene_path(self._world, self._world_file)
         held = world.held_paths(self._world, self._world_file)
+        laid = world.laid_paths(self._world, self._world_file)
         try:
-            self._scene = scene.load(path, self._layout, held)
+            self._scene = scene.load(path, self._layout, held, laid)
         except scene.SceneError as e:
             raise CameraError(FaultCode.NO_CAMERA, str(e)) from e
 
@@ -103,7 +105,8 @@ class SimulatedCamera:
             return
         before = self._world
         self._read_world()
-        if (before.scene, before.held) != (self._world.scene, self._world.held):
+        after = replace(self._world, fault=before.fault, after=before.after)
+        if after != before:
             self._scene.close()
             self._scene = None
             self._look()

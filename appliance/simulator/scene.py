@@ -1,10 +1,11 @@
 """What the simulated sensor sees: a photograph with sensor noise, or a raw frame as it is.
 
-A photograph is blown up to sensor size once, when the camera opens, with headroom at both
-ends of the scale, so that noise can be added by one pass of modulo-256 addition straight into
-the frame's buffer. The noise is real randomness, other in each frame, so no two frames agree
-and the frame exists nowhere else. numpy and Pillow are loaded here and only when a camera
-opens: an idle darkroom does without them.
+Labels can lie in a photograph, wristbands and badges be held before it. A photograph is blown
+up to sensor size once, when the camera opens, with headroom at both ends of the scale, so that
+noise can be added by one pass of modulo-256 addition straight into the frame's buffer. The
+noise is real randomness, other in each frame, so no two frames agree and the frame exists
+nowhere else. numpy and Pillow are loaded here and only when a camera opens: an idle darkroom
+does without them.
 """
 
 import os
@@ -14,6 +15,8 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from appliance.frame import Layout
+from appliance.simulator import props
+from appliance.simulator.world import Laid
 from base.errors import WardsealError
 from base.memory import Buffer
 
@@ -53,14 +56,28 @@ class Scene(Protocol):
         ...
 
 
-def load(path: Path, layout: Layout, held: Sequence[Path] = ()) -> Scene:
+def load(
+    path: Path,
+    layout: Layout,
+    held: Sequence[Path] = (),
+    laid: Sequence[tuple[Laid, Path]] = (),
+) -> Scene:
     """Return the scene in ``path`` for a sensor of ``layout``; SceneError says what is wrong.
 
-    ``held``: pictures in front of a photograph, in the corners; a raw frame is taken as it is.
+    ``laid``: what lies in a photograph, ``held``: pictures in front of that, in the corners; a
+    raw frame is taken as it is.
     """
     if path.suffix == ".yuv":
         return RawScene(path, layout)
-    return PhotoScene(path, layout, held)
+    shown = PhotoScene(path, layout)
+    try:
+        for prop, picture in laid:
+            shown.cover(props.load(prop, picture, layout))
+        shown.hold(held)
+    except props.PropError as e:
+        shown.close()
+        raise SceneError(str(e)) from e
+    return shown
 
 
 class RawScene:
@@ -111,7 +128,7 @@ class RawScene:
 class PhotoScene:
     """A photograph that fills the sensor's height or width, the rest black, noise over all."""
 
-    def __init__(self, path: Path, layout: Layout, held: Sequence[Path] = ()) -> None:
+    def __init__(self, path: Path, layout: Layout) -> None:
         # One thread is enough for additions; OpenBLAS would start one for each core.
         os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
         import numpy as np
@@ -120,8 +137,6 @@ class PhotoScene:
         self._layout = layout
         self._base = Buffer(layout.size)
         self._fill_with(path)
-        for place, picture in zip(_HANDS, held, strict=False):
-            self._hold(picture, place)
         random = np.random.default_rng()
         noise = np.clip(np.rint(random.normal(0, _NOISE_SIGMA, _NOISE_BYTES)), -15, 15)
         self._noise = noise.astype(np.int8).view(np.uint8)
@@ -135,6 +150,30 @@ class PhotoScene:
         self._put(
             picture, ((full.width - wide) // 4 * 2, (full.height - high) // 4 * 2), (wide, high)
         )
+
+    def hold(self, pictures: Sequence[Path]) -> None:
+        """Hold pictures in front of what is there, each in a corner."""
+        for place, picture in zip(_HANDS, pictures, strict=False):
+            self._hold(picture, place)
+
+    def cover(self, patch: props.Patch) -> None:
+        """Cover a part of the photograph."""
+        np = self._np
+        for number, (rows, width) in enumerate(self._planes()):
+            channel, opacity, half = patch.picture.getchannel(number), patch.opacity, 1
+            if number == 0:
+                channel = channel.point(_into_headroom)
+            else:
+                channel, opacity, half = channel.reduce(2), opacity.reduce(2), 2
+            high, wide = opacity.height, opacity.width
+            (y, down), (x, right) = (
+                _overlap(patch.top // half, high, len(rows)),
+                _overlap(patch.left // half, wide, width),
+            )
+            seen = rows[y, x]
+            over = np.asarray(opacity, dtype=np.uint16)[down, right]
+            new = np.asarray(channel, dtype=np.uint16)[down, right]
+            seen[:] = (seen * (255 - over) + new * over + 127) // 255
 
     def _hold(self, path: Path, place: tuple[float, float]) -> None:
         """Hold a picture in front of what is there, whole, in its part of the view."""
@@ -185,11 +224,14 @@ class PhotoScene:
         np = self._np
         full = self._layout
         luma = np.frombuffer(full.planes(self._base.view)[0], dtype=np.uint8)
-        ys = np.arange(layout.height) * full.height // layout.height
-        xs = np.arange(layout.width) * full.width // layout.width
+        rows = luma.reshape(full.height, full.stride)
+        total = np.full((layout.height, layout.width), 2, dtype=np.uint16)
+        for down, across in ((1, 1), (1, 3), (3, 1), (3, 3)):
+            ys = (4 * np.arange(layout.height) + down) * full.height // (4 * layout.height)
+            xs = (4 * np.arange(layout.width) + across) * full.width // (4 * layout.width)
+            total += rows[ys[:, None], xs]
         small = np.frombuffer(layout.planes(out)[0], dtype=np.uint8)
-        rows = small.reshape(layout.height, layout.stride)
-        rows[:, : layout.width] = luma.reshape(full.height, full.stride)[ys[:, None], xs]
+        small.reshape(layout.height, layout.stride)[:, : layout.width] = total >> 2
 
     def close(self) -> None:
         self._base.close()
@@ -215,6 +257,12 @@ def _enlarge(channel: Any, target: Any) -> None:
         last = min(first + _ROWS_AT_ONCE, high)
         box = (0, first * channel.height / high, channel.width, last * channel.height / high)
         target[first:last] = channel.resize((wide, last - first), _BILINEAR, box=box)
+
+
+def _overlap(start: int, length: int, limit: int) -> tuple[slice, slice]:
+    """Return where ``length`` samples from ``start`` on lie in a row, and which of them do."""
+    first, last = max(0, start), max(0, min(limit, start + length))
+    return slice(first, max(first, last)), slice(first - start, max(first, last) - start)
 
 
 def _into_headroom(level: int) -> int:

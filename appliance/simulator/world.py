@@ -2,11 +2,12 @@
 
 ``World`` is read by the camera when it opens, and again when the file has changed: who looks
 through the viewfinder sees the scene change. ``CameraWorld`` writes it, with the verbs of
-somebody who stands beside the device: point it at something, pull its cable, let it hang.
+somebody who stands beside the device: point it at something, lay a label into the scene, hold a
+wristband before it, pull its cable, let it hang.
 """
 
 import json
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Literal
 
@@ -31,6 +32,33 @@ Fault = Literal[
 
 
 @dataclass(frozen=True)
+class Laid:
+    """Something flat that lies in the scene, such as a label beside a wound, seen in perspective.
+
+    ``picture``: an image, as a path like that of a scene; where it is transparent the scene
+    shows. ``x``, ``y``: where its middle is, from the view's upper left corner, in parts of its
+    width and height. ``width``: its own width, in parts of the view's. ``turned``: degrees
+    clockwise. ``tilted``: degrees by which its right edge is farther away than its left one.
+    """
+
+    picture: str
+    x: float = 0.5
+    y: float = 0.5
+    width: float = 0.25
+    turned: float = 0.0
+    tilted: float = 0.0
+
+    def __post_init__(self) -> None:
+        for place in ("x", "y"):
+            if not -1 <= getattr(self, place) <= 2:
+                raise ConfigError(place, "use -1 to 2; 0 to 1 is in the view")
+        if not 0.005 <= self.width <= 2:
+            raise ConfigError("width", "use 0.005 to 2 of the view's width")
+        if not -80 <= self.tilted <= 80:
+            raise ConfigError("tilted", "use -80 to 80 degrees")
+
+
+@dataclass(frozen=True)
 class World:
     """What the camera meets.
 
@@ -39,7 +67,8 @@ class World:
     else is an image that is shown at sensor size, with sensor noise.
 
     ``held``: pictures that somebody holds into the view, as paths like that of a scene; the
-    first at the lower left, the next at the lower right, and so on.
+    first at the lower left, the next at the lower right, and so on. ``laid``: what lies in the
+    scene, the uppermost last. Neither shows before a raw frame.
 
     ``fault``: what is wrong. ``after``: frames captured, or for ``no_memory`` buffers found,
     before it goes wrong.
@@ -47,6 +76,7 @@ class World:
 
     scene: str = DEFAULT_SCENE
     held: tuple[str, ...] = ()
+    laid: tuple[Laid, ...] = ()
     fault: Fault = "none"
     after: int = 0
 
@@ -83,6 +113,11 @@ def held_paths(world: World, world_file: Path) -> tuple[Path, ...]:
     return tuple(_found(name, world_file) for name in world.held)
 
 
+def laid_paths(world: World, world_file: Path) -> tuple[tuple[Laid, Path], ...]:
+    """Return what lies in the scene, with its files."""
+    return tuple((laid, _found(laid.picture, world_file)) for laid in world.laid)
+
+
 def _found(name: str, world_file: Path) -> Path:
     shipped = SCENES / name
     return shipped if "/" not in name and shipped.exists() else world_file.parent / name
@@ -102,6 +137,24 @@ class CameraWorld:
     def hold(self, *pictures: Path) -> None:
         """Hold these into the view, and nothing else."""
         self._change(replace(self._world, held=tuple(map(str, pictures))))
+
+    def lay(
+        self,
+        picture: Path | str,
+        *,
+        x: float = 0.5,
+        y: float = 0.5,
+        width: float = 0.25,
+        turned: float = 0.0,
+        tilted: float = 0.0,
+    ) -> None:
+        """Lay a picture down in the scene (``Laid``), on top of what is there."""
+        laid = Laid(str(picture), x, y, width, turned, tilted)
+        self._change(replace(self._world, laid=(*self._world.laid, laid)))
+
+    def clear_away(self) -> None:
+        """Take away everything that lies in the scene."""
+        self._change(replace(self._world, laid=()))
 
     @property
     def world(self) -> World:
@@ -141,8 +194,14 @@ class CameraWorld:
         self._change(replace(self._world, fault="stop_blocks"))
 
     def _change(self, world: World) -> None:
-        # JSON's texts and numbers are TOML's as well.
-        lines = [f"{f.name} = {json.dumps(getattr(world, f.name))}\n" for f in fields(world)]
+        lines = _lines(world, "scene", "held", "fault", "after")
+        for laid in world.laid:
+            lines += ["[[laid]]\n", *_lines(laid, *vars(laid))]
         self._path.parent.mkdir(parents=True, exist_ok=True)
         write_atomic(self._path, "".join(lines).encode(), durable=False)
         self._world = world
+
+
+def _lines(of: object, *names: str) -> list[str]:
+    # JSON's texts and numbers are TOML's as well.
+    return [f"{name} = {json.dumps(getattr(of, name))}\n" for name in names]
