@@ -8,12 +8,11 @@ it after an unlink alone.
 
 import hashlib
 import logging
-import mmap
 import os
 import shutil
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,12 +72,9 @@ class Spool:
         ``header`` is what the panel ordered; its ``length`` is taken from the file, which must
         then agree with the ciphertext's. Raises FormatError or VerificationError.
         """
-        with _mapped(self.sealed_path(seq)) as data:
-            found = envelope.parse(data)
-            _compare(found, header, keyset, ciphers)
-            inspected = Inspected(hashlib.sha256(data).digest(), len(data))
-            found.ciphertext.release()
-            return inspected
+        data = _read_whole(self.sealed_path(seq))
+        _compare(envelope.parse(data), header, keyset, ciphers)
+        return Inspected(hashlib.sha256(data).digest(), len(data))
 
     def release(
         self, seq: int, photo: bytes, entries: tuple[SignedEntry, SignedEntry, SignedEntry]
@@ -188,23 +184,21 @@ def _compare(
         raise VerificationError("the darkroom sealed to other keys than was ordered")
 
 
-@contextmanager
-def _mapped(path: Path) -> Iterator[memoryview]:
-    """A read-only view of a whole file; it is unmapped on leaving."""
+def _read_whole(path: Path) -> memoryview:
+    """Return a copy of a whole file that somebody else may still be writing to.
+
+    Not a mapping of it: a darkroom that was taken over could cut the file while we look, and the
+    kernel ends whoever touches a mapped page that is gone (SIGBUS).
+    """
     # Without O_NONBLOCK, opening a pipe that somebody left there would wait for ever.
     descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         size = os.fstat(descriptor).st_size
         if not 0 < size <= envelope.MAX_ENVELOPE:
             raise FormatError(f"{path.name} is {size} bytes long")
-        mapping = mmap.mmap(descriptor, size, prot=mmap.PROT_READ)
+        data = memoryview(bytearray(size))
+        if os.readv(descriptor, [data]) != size:
+            raise FormatError(f"{path.name} became shorter while it was looked at")
     finally:
         os.close(descriptor)
-    view = memoryview(mapping)
-    try:
-        yield view
-    finally:
-        view.release()
-        # After an error its traceback may still hold a slice; then the mapping goes with that.
-        with suppress(BufferError):
-            mapping.close()
+    return data.toreadonly()

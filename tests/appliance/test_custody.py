@@ -1,7 +1,11 @@
 """P5: what ledger and spool say together is brought together after any crash; nothing is silent."""
 
 import errno
+import hashlib
 import os
+import subprocess
+import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -9,11 +13,19 @@ import pytest
 from appliance import spool
 from appliance.custody import Recovered
 from appliance.photos import Stage
-from base.errors import VerificationError
+from base.errors import FormatError, VerificationError
 from tests.appliance.ward import Hospital, Ward
 from wire import cbor, envelope, events, proof
 from wire.ledger import read_frames
 from wire.messages import Status
+
+_CUT_AND_GROW = """
+import os, sys
+while True:
+    os.truncate(sys.argv[1], 1 << 20)
+    os.truncate(sys.argv[1], 16 << 20)
+    print(flush=True)
+"""
 
 
 @pytest.fixture
@@ -222,6 +234,32 @@ def test_P7_a_pipe_from_a_darkroom_keeps_nobody_waiting(ward: Ward) -> None:
     os.mkfifo(ward.spool.sealed_path(photo.seq))
     assert _restart(ward).lost == (photo.n,)
     assert not list(ward.paths.sealing.iterdir())
+
+
+def test_P7_a_darkroom_that_cuts_the_file_while_the_panel_looks_does_not_end_the_panel(
+    ward: Ward,
+) -> None:
+    """A mapped page of a file that was cut ends the process that touches it (SIGBUS)."""
+    path = ward.spool.sealed_path(7)
+    path.write_bytes(bytes(16 * 1024 * 1024))
+    cutting = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            _CUT_AND_GROW,
+            str(path),
+        ],
+        stdout=subprocess.PIPE,
+    )
+    try:
+        assert cutting.stdout is not None
+        for _ in range(100):
+            cutting.stdout.readline()
+            with suppress(FormatError):
+                hashlib.sha256(spool._read_whole(path)).digest()
+    finally:
+        cutting.kill()
+        cutting.communicate()
 
 
 def test_P7_what_a_darkroom_closed_to_the_panel_goes_all_the_same(
