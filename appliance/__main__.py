@@ -63,7 +63,12 @@ def _run_panel(config: ApplianceConfig) -> int:
         state=config.paths.state, enrolled=config.keys.keyset, root=keys.root
     )
     ledger = DurableLedger(
-        config.paths.ledger, device=config.device.id, signer=keys.signer, clock=clock, boot=boot
+        config.paths.ledger,
+        mark=config.paths.tidemark,
+        device=config.device.id,
+        signer=keys.signer,
+        clock=clock,
+        boot=boot,
     )
     register = Register()
     spool = Spool(config.paths, config.spool)

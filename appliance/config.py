@@ -55,6 +55,11 @@ class PathSettings:
         return self.state / "ledger"
 
     @property
+    def tidemark(self) -> Path:
+        """How far the ledger is durable; see ``appliance.tidemark``."""
+        return self.run / "ledger.mark"
+
+    @property
     def darkroom_socket(self) -> Path:
         return self.run / "darkroom.sock"
 

@@ -7,8 +7,11 @@ ledger is begun that names the old one's last good head. Nothing is ever rewritt
 
 ``current`` also names the ledger before: a new one is in use once its BOOT entry is whole, and
 until then the old one still is.
+
+The uplink reads the same files; ``appliance.tidemark`` tells it how far they are durable.
 """
 
+import logging
 import os
 import secrets
 from collections.abc import Iterable
@@ -17,7 +20,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from appliance import tidemark
 from appliance.clock import Clock
+from appliance.tidemark import Tidemark
 from base.durable import fsync_dir, write_all, write_atomic
 from base.errors import WardsealError
 from wire import events, shapes
@@ -32,6 +37,8 @@ from wire.ledger import (
     verify_file,
 )
 from wire.signing import PublicKey, Signer
+
+log = logging.getLogger(__name__)
 
 LONGEST: Final = 20_000
 """Entries after which a restart begins a new ledger, so that start-up stays quick."""
@@ -60,9 +67,17 @@ class DurableLedger:
     """
 
     def __init__(
-        self, directory: Path, *, device: str, signer: Signer, clock: Clock, boot: bytes
+        self,
+        directory: Path,
+        *,
+        mark: Path,
+        device: str,
+        signer: Signer,
+        clock: Clock,
+        boot: bytes,
     ) -> None:
         self._directory = directory
+        self._mark = mark
         self._device = device
         self._signer = signer
         self._clock = clock
@@ -100,6 +115,7 @@ class DurableLedger:
         if last is None or read.damage or too_long:
             why = read.damage or (_ROTATED if last else "the old ledger was empty")
             previous = events.Previous(current, last.entry.seq, last.digest) if last else None
+            self._finish(current)
             self._begin(current)
             self.append(events.Boot(version, shapes.short(why), previous))
             if read.damage:
@@ -154,7 +170,16 @@ class DurableLedger:
             raise LedgerUnavailable(f"the ledger cannot be written: {e.strerror}") from e
         self._length += len(data)
         self._head = signed
+        self._publish()
         return signed
+
+    def _publish(self) -> None:
+        """Let the uplink carry what is durable now."""
+        try:
+            tidemark.write(self._mark, Tidemark(self.ledger, self._length))
+        except OSError as e:
+            # The next entry says it as well; until then the hospital waits.
+            log.warning("the uplink cannot be told of the ledger's growth: %s", e.strerror)
 
     def keep_checkpoint(self, ledger: bytes, raw: bytes) -> None:
         """Keep the hospital's latest countersignature beside the ledger file that it covers.
@@ -226,9 +251,19 @@ class DurableLedger:
         old = (*self._earlier(old), *old)
         return old if _under_way((*old, *entries)) else ()
 
+    def _finish(self, ledger: bytes) -> None:
+        """Flush a ledger that nothing more is written to: a panel may have died before it did."""
+        with suppress(FileNotFoundError):
+            descriptor = os.open(self._path(ledger), os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+            try:
+                os.fdatasync(descriptor)
+            finally:
+                os.close(descriptor)
+
     def _begin(self, before: bytes) -> None:
         self.ledger = secrets.token_bytes(16)
         self._head, self._length = None, 0
+        self._publish()
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         self._descriptor = os.open(self._path(self.ledger), flags, 0o640)
         fsync_dir(self._directory)

@@ -202,6 +202,7 @@ class WholeUplink:
             ),
             outbox=Outbox(self._outbox),
             ledgers=folder / "ledger",
+            mark=folder / "ledger.mark",
             mailbox=Mailbox(self._mailbox, lambda: None),
             bell=doorbell.hang(self._bell),
             boot=bytes(16),

@@ -53,6 +53,7 @@ class Uplink:
         settings: LinkSettings,
         outbox: Outbox,
         ledgers: Path,
+        mark: Path,
         mailbox: Mailbox,
         bell: socket.socket,
         boot: bytes,
@@ -62,7 +63,7 @@ class Uplink:
         self._device = device
         self._photos = Photos(outbox)
         self._withdrawals = Withdrawals()
-        self._ledgers = Ledgers(ledgers, self._withdrawals.seen)
+        self._ledgers = Ledgers(ledgers, mark, self._withdrawals.seen)
         self._mailbox = mailbox
         self._bell = bell
         self._boot = boot
@@ -289,6 +290,7 @@ def run(config: ApplianceConfig) -> int:
         ),
         outbox=Outbox(_directory(paths.outbox)),
         ledgers=paths.ledger,
+        mark=paths.tidemark,
         mailbox=Mailbox(_directory(paths.mailbox), ring),
         bell=doorbell.hang(paths.uplink_bell),
         boot=boot_id(paths.boot_id),

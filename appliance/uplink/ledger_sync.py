@@ -1,8 +1,10 @@
 """Bringing the ledger to the hospital until the hospital has signed for its head.
 
-The uplink reads the ledger's files and carries entries; it can neither write nor sign one. The
-hospital says how many it has (``LedgerHave``), and everything after that is sent, in batches,
-one at a time. That question is asked anew on every connection, so nothing needs remembering.
+The uplink reads the ledger's files and carries entries; it can neither write nor sign one. It
+carries what is durable and no more (``appliance.tidemark``): an entry that the hospital has must
+survive a power cut here. The hospital says how many it has (``LedgerHave``), and everything after
+that is sent, in batches, one at a time. That question is asked anew on every connection, so
+nothing needs remembering.
 
 A device that began a new ledger has older ones too. The hospital expects a new one to go on from
 the head of the last, so the older one goes first, unless the hospital will not take it.
@@ -20,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from appliance import tidemark
 from wire.ledger import read_frames
 from wire.messages import MAX_BATCH, LedgerBatch, LedgerHave
 
@@ -46,16 +49,20 @@ class LedgerFile:
         """Whole entries seen so far."""
         return len(self._starts)
 
-    def look(self) -> bool:
-        """Take in what was appended; False when the file became shorter than it was."""
+    def look(self, most: int | None = None) -> bool:
+        """Take in what was appended, of the first ``most`` bytes (None: all) at most.
+
+        False when the file became shorter than it was.
+        """
         size = self._path.stat().st_size
+        size = size if most is None else min(size, most)
         if size < self._end:
             self._starts, self._end = array("Q"), 0
             return False
         with self._path.open("rb") as file:
             while self._end < size:
                 file.seek(self._end)
-                raws, used = read_frames(file.read(_PIECE))
+                raws, used = read_frames(file.read(min(_PIECE, size - self._end)))
                 if not used:
                     break  # torn, or still being written
                 at = self._end
@@ -155,14 +162,18 @@ class LedgerSync:
 class Ledgers:
     """Every ledger of this device: the one being written, and those it began before."""
 
-    def __init__(self, directory: Path, seen: Callable[[bytes], None]) -> None:
+    def __init__(self, directory: Path, mark: Path, seen: Callable[[bytes], None]) -> None:
         self._directory = directory
+        self._mark = mark
         self._seen = seen
         self._files: dict[bytes, LedgerFile] = {}
         self.syncs: dict[bytes, LedgerSync] = {}
 
     def look(self, now: float) -> None:
-        """Take in new files and new entries."""
+        """Take in new files and new entries; nothing before the panel has said what is durable."""
+        durable = tidemark.read(self._mark)
+        if durable is None:
+            return
         try:
             paths = sorted(self._directory.glob("*.wsl"), key=_written)
         except OSError as error:
@@ -177,15 +188,15 @@ class Ledgers:
                 self._files[ledger] = LedgerFile(path, self._seen)
                 self.syncs[ledger] = LedgerSync(ledger)
                 self.syncs[ledger].online(now)
-            self._look_at(ledger, now)
+            self._look_at(ledger, durable.length if ledger == durable.ledger else None, now)
 
-    def _look_at(self, ledger: bytes, now: float) -> None:
+    def _look_at(self, ledger: bytes, most: int | None, now: float) -> None:
         file, sync = self._files[ledger], self.syncs[ledger]
         try:
-            if not file.look():
+            if not file.look(most):
                 log.warning("ledger %s… became shorter", ledger.hex()[:8])
                 sync.online(now)
-                file.look()
+                file.look(most)
         except OSError as error:
             log.warning("ledger %s… cannot be read: %s", ledger.hex()[:8], error.strerror)
             return

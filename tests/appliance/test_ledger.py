@@ -12,7 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from appliance import ledger as durable
+from appliance import tidemark
 from appliance.ledger import DurableLedger, LedgerUnavailable
+from appliance.tidemark import Tidemark
 from tests.appliance.ward import Ward
 from wire import events
 from wire.ledger import read_frames, verify_chain
@@ -42,6 +44,16 @@ def test_P1_an_entry_is_in_the_file_when_append_returns(ward: Ward) -> None:
     consent = ward.consent()
     raws, _ = read_frames(_file(ward).read_bytes())
     assert raws[-1] == consent.raw
+
+
+def test_P6_the_uplink_is_told_how_far_the_ledger_is_durable(ward: Ward) -> None:
+    for _ in range(3):
+        ward.consent()
+        mark = tidemark.read(ward.paths.tidemark)
+        assert mark == Tidemark(ward.ledger.ledger, _file(ward).stat().st_size)
+    with _files_may_grow_to(_file(ward).stat().st_size + 20), pytest.raises(LedgerUnavailable):
+        ward.consent()
+    assert tidemark.read(ward.paths.tidemark) == mark
 
 
 @given(cut=st.integers(min_value=1, max_value=200), garbage=st.binary(max_size=40))

@@ -67,6 +67,7 @@ class Ward:
         )
         self.ledger = DurableLedger(
             self.paths.ledger,
+            mark=self.paths.tidemark,
             device=DEVICE,
             signer=self.signer,
             clock=SystemClock(),

@@ -41,7 +41,14 @@ def test_a_clock_that_steps_by_ten_years_either_way_changes_what_an_entry_says_a
     tmp_path: Path, years: int
 ) -> None:
     clock, signer = Clock(), Ed25519Signer(os.urandom(32))
-    ledger = DurableLedger(tmp_path, device=DEVICE, signer=signer, clock=clock, boot=bytes(16))
+    ledger = DurableLedger(
+        tmp_path,
+        mark=tmp_path / "mark",
+        device=DEVICE,
+        signer=signer,
+        clock=clock,
+        boot=bytes(16),
+    )
     ledger.open("test")
     ledger.floor_ms = NOW - 1000  # the latest time that the hospital has signed
     granted = events.Consent(events.Level.CARE, events.Basis.AGREED, WORDING)

@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 
+from appliance import tidemark
+from appliance.tidemark import Tidemark
 from appliance.uplink.client import Uplink
 from appliance.uplink.mailbox import Mailbox
 from appliance.uplink.outbox import Outbox
@@ -39,6 +41,8 @@ class Ward:
         )
         for path in (self.outbox, self.mailbox, self.ledgers):
             path.mkdir()
+        self.mark = folder / "ledger.mark"
+        tidemark.write(self.mark, Tidemark(bytes(16), 0))  # the ledgers here are all finished
         self.bell = folder / "uplink.bell"
         self.rung = self.released = 0
         link = self.loop.add(
@@ -56,6 +60,7 @@ class Ward:
             settings=self.site.settings(DEVICE, **changes),
             outbox=Outbox(self.outbox),
             ledgers=self.ledgers,
+            mark=self.mark,
             mailbox=Mailbox(self.mailbox, ring),
             bell=doorbell.hang(self.bell),
             boot=BOOT,

@@ -7,6 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from appliance import tidemark
+from appliance.tidemark import Tidemark
 from appliance.uplink.ledger_sync import LedgerFile, Ledgers, LedgerSync
 from wire import ledger
 from wire.messages import MAX_BATCH, LedgerBatch, LedgerHave, encode
@@ -18,6 +20,13 @@ def write(folder: Path, name: bytes, entries: list[bytes], when: int = 0) -> Pat
     path = folder / f"{name.hex()}.wsl"
     path.write_bytes(b"".join(ledger.frame(entry) for entry in entries))
     os.utime(path, (when, when))
+    return path
+
+
+def mark(folder: Path, name: bytes = b"finished mark 16", length: int = 0) -> Path:
+    """The panel's word on what is durable: of another ledger, so that these are whole."""
+    path = folder / "ledger.mark"
+    tidemark.write(path, Tidemark(name, length))
     return path
 
 
@@ -55,7 +64,7 @@ def test_a_file_that_grows_byte_by_byte_is_taken_in_entry_by_entry(
 def test_no_ledger_file_raises(tmp_path_factory: pytest.TempPathFactory, raw: bytes) -> None:
     folder = tmp_path_factory.mktemp("ledger")
     (folder / f"{NEW.hex()}.wsl").write_bytes(raw)
-    ledgers = Ledgers(folder, nothing)
+    ledgers = Ledgers(folder, mark(folder), nothing)
     ledgers.look(0.0)
     ledgers.pull(0.0, 100_000)
     ledgers.syncs[NEW].heard(have(NEW, 0), 0.0)
@@ -64,7 +73,7 @@ def test_no_ledger_file_raises(tmp_path_factory: pytest.TempPathFactory, raw: by
 
 def test_batches_keep_to_the_packet_size_and_to_64_entries(tmp_path: Path) -> None:
     write(tmp_path, NEW, [bytes([n]) * 3000 for n in range(1, 200)])
-    ledgers = Ledgers(tmp_path, nothing)
+    ledgers = Ledgers(tmp_path, mark(tmp_path), nothing)
     ledgers.look(0.0)
     assert ledgers.pull(0.0, 20_000) == LedgerBatch(NEW, 199, ())  # what have you?
     ledgers.syncs[NEW].heard(have(NEW, 0), 0.0)
@@ -82,7 +91,7 @@ def test_P6_an_older_ledger_goes_first_and_a_refused_one_is_not_waited_for(tmp_p
     """The hospital raises an alarm when a new ledger does not go on from the old one's head."""
     write(tmp_path, NEW, [b"new"], when=2000)
     write(tmp_path, OLD, [b"old 0", b"old 1"], when=1000)
-    ledgers = Ledgers(tmp_path, nothing)
+    ledgers = Ledgers(tmp_path, mark(tmp_path), nothing)
     ledgers.look(0.0)
     asked = ledgers.pull(0.0, 10_000)
     assert asked is not None
@@ -176,7 +185,7 @@ def test_an_empty_ledger_says_nothing() -> None:
 
 def test_a_file_that_becomes_shorter_is_read_from_its_start(tmp_path: Path) -> None:
     path = write(tmp_path, NEW, [b"a", b"b", b"c"])
-    ledgers = Ledgers(tmp_path, nothing)
+    ledgers = Ledgers(tmp_path, mark(tmp_path), nothing)
     ledgers.look(0.0)
     assert ledgers.syncs[NEW].count == 3
     path.write_bytes(ledger.frame(b"x"))
@@ -186,7 +195,28 @@ def test_a_file_that_becomes_shorter_is_read_from_its_start(tmp_path: Path) -> N
 
 
 def test_no_folder_yet_is_no_ledger_yet(tmp_path: Path) -> None:
-    ledgers = Ledgers(tmp_path / "later", nothing)
+    ledgers = Ledgers(tmp_path / "later", mark(tmp_path), nothing)
     ledgers.look(0.0)
     assert ledgers.pull(0.0, 10_000) is None
     assert ledgers.deadline() is None
+
+
+def test_P6_nothing_is_carried_before_it_would_survive_a_power_cut(tmp_path: Path) -> None:
+    """Else the hospital signs for an entry that the device, after the cut, gives to another."""
+    path = write(tmp_path, NEW, [b"durable", b"not yet"])
+    ledgers = Ledgers(tmp_path, tmp_path / "ledger.mark", nothing)
+    ledgers.look(0.0)
+    assert ledgers.syncs == {}  # the panel has not come up: what is in the file may be torn
+    for length, count in ((0, 0), (4 + len(b"durable"), 1), (path.stat().st_size, 2)):
+        mark(tmp_path, NEW, length)
+        ledgers.look(0.0)
+        assert ledgers.syncs[NEW].count == count
+
+
+@pytest.mark.parametrize("raw", [b"", b"\xff" * 10, b"x" * 5000])
+def test_a_mark_that_makes_no_sense_is_none(tmp_path: Path, raw: bytes) -> None:
+    write(tmp_path, NEW, [b"durable"])
+    mark(tmp_path).write_bytes(raw)
+    ledgers = Ledgers(tmp_path, tmp_path / "ledger.mark", nothing)
+    ledgers.look(0.0)
+    assert ledgers.syncs == {}
