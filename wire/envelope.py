@@ -41,6 +41,9 @@ _TAG_ENCRYPT: Final = 96
 _TAG_LENGTH: Final = 16
 _IV_LENGTH: Final = 12
 _MAX_PRIVATE: Final = 4096
+MOST_BANDS: Final = 4
+
+Code = Annotated[str, Size(1, 100)]
 
 
 @dataclass(frozen=True)
@@ -62,13 +65,28 @@ class Header:
 
 @dataclass(frozen=True)
 class Private:
-    """What travels inside, for the hospital only: codes as scanned, bed, quality, label data."""
+    """What travels inside, for the hospital only: codes as scanned, bed, quality, label data.
+
+    ``band`` is the one wristband of the window; where more than one was seen there is ``bands``
+    instead, and nobody can tell whose photo it is. ``salt`` belongs to ``badge``
+    (``wire.attestation``). How a code is written: docs/spec/envelope.md.
+    """
 
     bed: ShortText
     quality: Annotated[dict[str, object], Size(0, 16)]
-    band: ShortText | None = None
-    badge: ShortText | None = None
+    band: Code | None = None
+    bands: Annotated[tuple[Code, ...], Size(2, MOST_BANDS)] | None = None
+    badge: Code | None = None
+    salt: Annotated[bytes, Size(32, 32)] | None = None
     label: Annotated[dict[str, object], Size(0, 16)] | None = None
+
+    def __post_init__(self) -> None:
+        if self.band is not None and self.bands is not None:
+            raise FormatError("private header: one band or several, not both")
+        if self.bands is not None and len(set(self.bands)) != len(self.bands):
+            raise FormatError("private header: the same band twice")
+        if (self.badge is None) != (self.salt is None):
+            raise FormatError("private header: a badge and its salt go together")
 
 
 @dataclass(frozen=True)

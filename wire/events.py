@@ -67,7 +67,7 @@ class Consent:
 
 @dataclass(frozen=True)
 class Attest:
-    """A badge was shown in the window: SHA-256 over salt and code; both travel sealed."""
+    """A badge was read in the window: its commitment (``wire.attestation``)."""
 
     consent: Hash
     commitment: Hash
@@ -75,11 +75,15 @@ class Attest:
 
 @dataclass(frozen=True)
 class Intent:
-    """CAPTURE was pressed under ``consent`` (the digest of that entry)."""
+    """CAPTURE was pressed under ``consent`` (the digest of that entry).
+
+    ``attest`` is the commitment of the ATTEST entry under that consent, if a badge was read.
+    """
 
     consent: Hash
     level: Level
     basis: Basis
+    attest: Hash | None = None
 
 
 @dataclass(frozen=True)

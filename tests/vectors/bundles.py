@@ -1,21 +1,29 @@
 """Chapter 7: the photo file, and whether its proof hangs together."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import cbor2
 
 from tests.vectors.hospital import P256_KEYS
 from tests.vectors.photos import (
+    ATTESTED,
+    BADGE,
+    COMMITMENT,
     CONSENT,
     CONSENT_BODY,
     CONTENT,
     INTENT,
+    JPEG,
     MAX_ENVELOPE,
     OPENED,
     P256,
     P256_BOXES,
     PLAIN,
+    PRIVATE,
     RECIPIENT,
+    SALT,
     SEALED,
     SECOND,
     TYPE,
@@ -34,6 +42,7 @@ from tests.vectors.sealing import (
     OTHER_DEVICE,
     STRANGER,
     TPM_DEVICE,
+    content,
     envelope,
     seed,
     sign1,
@@ -61,7 +70,8 @@ def case(data: bytes, expect: str, why: str, **changed: object) -> Case:
 def write(book: Book) -> None:
     register(book)
     book.base("bundle", bundle(GOOD, PHOTO))
-    for chapter in (_files, _proofs, _spoiled, _other_envelopes, _other_headers, _other_keys):
+    chapters = (_files, _proofs, _badges, _spoiled, _other_envelopes, _other_headers, _other_keys)
+    for chapter in chapters:
         for one in chapter():
             book.add(one)
 
@@ -144,6 +154,29 @@ def _proofs() -> Iterator[Case]:
         wrong = sealed(PHOTO, INTENT, body={"size": size})
         why = f"SEALED gives a size of {size} bytes"
         yield case(bundle([CONSENT, INTENT, wrong], PHOTO), FORMAT, why)
+
+
+def _badges() -> Iterator[Case]:
+    """What the INTENT says of a badge, and what lies in the photo."""
+    other = hashlib.sha256(det(["wardseal-badge/1", SALT, BADGE[:-1] + "2"])).digest()
+    unsalted = hashlib.sha256(det(["wardseal-badge/1", b"", BADGE])).digest()
+    for attest, inside, expect, why in (
+        (COMMITMENT, ATTESTED, OK, "attested by a badge"),
+        (COMMITMENT, {**ATTESTED, "badge": BADGE[:-1] + "2"}, LINK, "another badge in the photo"),
+        (COMMITMENT, {**ATTESTED, "salt": seed("x")}, LINK, "another salt in the photo"),
+        (COMMITMENT, PRIVATE, LINK, "a badge that the INTENT names is not in the photo"),
+        (None, ATTESTED, LINK, "a badge in the photo that the INTENT does not name"),
+        (other, ATTESTED, LINK, "the INTENT names another badge"),
+        (unsalted, ATTESTED, LINK, "the INTENT's commitment has no salt"),
+    ):
+        two = intent(CONSENT, body={} if attest is None else {"attest": attest})
+        plain = content(inside, JPEG)
+        header = ws(P256_KEYS, len(plain), intent=digest(two))
+        photo = envelope(header, plain, P256_BOXES)
+        made = case(bundle((CONSENT, two, sealed(photo, two)), photo), expect, why)
+        if expect == OK:
+            made = replace(made, value={"photo": digest(photo), "private": inside, "jpeg": JPEG})
+        yield made
 
 
 def _spoiled() -> Iterator[Case]:

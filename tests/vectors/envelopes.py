@@ -6,6 +6,8 @@ import cbor2
 
 from tests.vectors.hospital import P256_KEYS
 from tests.vectors.photos import (
+    BADGE,
+    BAND,
     CONTENT,
     HEADER_FIELDS,
     JPEG,
@@ -16,6 +18,7 @@ from tests.vectors.photos import (
     PRIVATE,
     PRIVATE_FIELDS,
     RECIPIENT,
+    SALT,
     SEALED,
     SMALL,
     boxes,
@@ -220,10 +223,27 @@ def _contents() -> Iterator[Case]:
     def made(plain: bytes) -> bytes:
         return envelope(ws(P256_KEYS, len(plain)), plain, P256_BOXES)
 
-    for inside, why in right_maps(
-        PRIVATE_FIELDS, {**PRIVATE, "band": "1", "badge": "2", "label": {}}
-    ):
+    alone = {name: PRIVATE_FIELDS[name] for name in ("bed", "quality", "band", "label")}
+    for inside, why in right_maps(alone, {**PRIVATE, "band": "1", "label": {}}):
         yield case(made(content(inside, JPEG)), OK, f"private header: {why}")
+    several = ["x" * 100, "ä" * 50, BAND, "1"]
+    for more, expect, why in (
+        ({"bands": several}, OK, "four bands"),
+        ({"bands": several[:2]}, OK, "two bands"),
+        ({"bands": [*several, "2"]}, FORMAT, "five bands"),
+        ({"bands": [BAND]}, FORMAT, "a single band among several"),
+        ({"bands": [BAND, BAND]}, FORMAT, "the same band twice"),
+        ({"bands": [BAND, ""]}, FORMAT, "an empty band among several"),
+        ({"bands": [BAND, b"1"]}, FORMAT, "a band of bytes among several"),
+        ({"band": "1", "bands": several}, FORMAT, "one band and several"),
+        ({"badge": "x" * 100, "salt": SALT}, OK, "a badge of 100 bytes with its salt"),
+        ({"badge": BADGE}, FORMAT, "a badge without a salt"),
+        ({"salt": SALT}, FORMAT, "a salt without a badge"),
+        ({"badge": BADGE, "salt": SALT[1:]}, FORMAT, "a salt of 31 bytes"),
+        ({"badge": "", "salt": SALT}, FORMAT, "an empty badge"),
+    ):
+        inside = {**PRIVATE, **more}
+        yield case(made(content(inside, JPEG)), expect, f"private header: {why}")
     for inside, why in wrong_maps(PRIVATE_FIELDS, PRIVATE):
         yield case(made(content(inside, JPEG)), FORMAT, f"private header: {why}")
     for wrong, why in misspellings(PRIVATE):

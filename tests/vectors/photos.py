@@ -30,11 +30,14 @@ from tests.vectors.shapes_of_spec import (
     SHORT,
     E,
     I,
+    List,
     Map,
     Name,
     Opt,
+    T,
 )
 from tests.vectors.signed import OK, TYPES
+from tests.vectors.spelling import det
 from tests.vectors.writing import Book, Case
 
 RECIPIENT, CONTENT, TYPE = "recipient failure", "content failure", "type failure"
@@ -47,13 +50,19 @@ JPEG = bytes.fromhex(
 SMALL = b"\xff\xd8\xff\xd9"
 Fields = dict[str, object]
 PRIVATE: Fields = {"bed": "W7-12", "quality": {"blur": 12, "dark": 3}}
+CODE = T(1, 100)
 PRIVATE_FIELDS: dict[str, object] = {
     "bed": SHORT,
     "quality": Map({}),
-    "band": Opt(SHORT),
-    "badge": Opt(SHORT),
+    "band": Opt(CODE),
+    "bands": Opt(List(CODE, 2, 4)),
+    "badge": Opt(CODE),
+    "salt": Opt(HASH),
     "label": Opt(Map({})),
 }
+BAND, BADGE, SALT = "(8018)400638133393500019", "(8017)400638133393500026", seed("salt")
+COMMITMENT = hashlib.sha256(det(["wardseal-badge/1", SALT, BADGE])).digest()
+ATTESTED: Fields = {**PRIVATE, "band": BAND, "badge": BADGE, "salt": SALT}
 MAX_ENVELOPE = 40 * 1024 * 1024
 HEADER_FIELDS: dict[str, object] = {
     "device": Name(),

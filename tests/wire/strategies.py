@@ -20,10 +20,10 @@ MAPS = st.dictionaries(
 )
 
 
-def any_of(shape: type[T]) -> st.SearchStrategy[T]:
-    """Any valid instance of one of our frozen dataclasses."""
+def any_of(shape: type[T], **given: st.SearchStrategy[Any]) -> st.SearchStrategy[T]:
+    """Any valid instance of one of our frozen dataclasses, with the fields ``given``."""
     hints = get_type_hints(shape, include_extras=True)
-    return st.builds(shape, **{name: _any(kind) for name, kind in hints.items()})
+    return st.builds(shape, **{name: _any(kind) for name, kind in hints.items()} | given)
 
 
 def _any(kind: Any) -> st.SearchStrategy[Any]:

@@ -37,7 +37,16 @@ def test_P4_and_with_no_other(suite: SuiteName) -> None:
         opened(PHOTO.data, RecipientPrivate.generate(suite))
 
 
-@given(any_of(Header), any_of(Private), st.binary(min_size=1, max_size=300))
+CODES = st.text(min_size=1, max_size=25)
+NONE = st.none()
+BANDS = st.lists(CODES, min_size=2, max_size=4, unique=True).map(tuple)
+PRIVATES = st.one_of(
+    any_of(Private, bands=NONE, badge=NONE, salt=NONE),
+    any_of(Private, band=NONE, bands=BANDS, badge=CODES, salt=st.binary(min_size=32, max_size=32)),
+)
+
+
+@given(any_of(Header), PRIVATES, st.binary(min_size=1, max_size=300))
 def test_every_header_and_content_comes_back_as_it_was(
     header: Header, private: Private, jpeg: bytes
 ) -> None:

@@ -17,7 +17,19 @@ from typing import Any
 import pytest
 
 from base.errors import FormatError, VerificationError
-from wire import cbor, envelope, events, hpke, keyset, ledger, messages, proof, shapes, topics
+from wire import (
+    attestation,
+    cbor,
+    envelope,
+    events,
+    hpke,
+    keyset,
+    ledger,
+    messages,
+    proof,
+    shapes,
+    topics,
+)
 from wire.errors import failure
 from wire.signing import PublicKey
 
@@ -151,7 +163,9 @@ def read_keyset(data: bytes, given: dict[str, Any]) -> object:
     }
 
 
-def _opened(found: envelope.Envelope, given: dict[str, Any]) -> dict[str, object]:
+def _opened(
+    found: envelope.Envelope, given: dict[str, Any], behind: proof.Proof | None = None
+) -> dict[str, object]:
     if "keyset" in given:
         root = (keys()["root"],)
         proof.check_keyset(found, keyset.open_keyset(bases()[given["keyset"]], root))
@@ -159,6 +173,8 @@ def _opened(found: envelope.Envelope, given: dict[str, Any]) -> dict[str, object
         return {}
     out = memoryview(bytearray(found.header.length))
     content = envelope.open_into(found, keys()[given["key"]], out)
+    if behind is not None:
+        attestation.check_badge(content.private, behind.intent)
     return {"private": shapes.to_map(content.private), "jpeg": content.jpeg}
 
 
@@ -172,7 +188,7 @@ def read_bundle(data: bytes, given: dict[str, Any]) -> object:
     found = proof.open_proof(parts.consent, parts.intent, parts.sealed, trusted(given))
     sealed = envelope.parse(parts.envelope)
     proof.check_envelope(parts.envelope, sealed, found)
-    return {"photo": found.photo, **_opened(sealed, given)}
+    return {"photo": found.photo, **_opened(sealed, given, found)}
 
 
 def read_message(data: bytes, _: dict[str, Any]) -> object:
