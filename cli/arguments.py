@@ -68,6 +68,7 @@ def parser() -> ArgumentParser:
     _open(commands)
     _pki(commands)
     _run(commands)
+    _console(commands)
     return top
 
 
@@ -272,3 +273,42 @@ def _run(commands: _Command) -> None:
     )
     run.add_argument("--config", required=True, type=Path, metavar="FILE")
     run.set_defaults(run="cli.run:gateway")
+
+
+def _console(commands: _Command) -> None:
+    inner = _Command(commands.add("console", "the web pages for people in the hospital"))
+    run = inner.add(
+        "run",
+        "serve photos, worklist, ledgers and audit to people who are signed in",
+        "",
+        """\
+  wardseal console run --config /etc/wardseal/console.toml
+""",
+    )
+    run.add_argument("--config", required=True, type=Path, metavar="FILE")
+    run.set_defaults(run="cli.run:console")
+    account = inner.add(
+        "account",
+        "make or change a local account of the console",
+        """
+For a demo, or a hospital without a sign-in of its own. Asks for the password, twice; when
+standard input is no terminal, its first line is the password.
+  ward        photos and worklist
+  governance  what was attested, who looked, the ledgers
+  fleet       the devices, without a photo
+""",
+        """\
+  wardseal console account j.doe --name "Jo Doe" --role ward --config console.toml
+""",
+    )
+    account.add_argument("login", metavar="LOGIN", help="a-z, 0-9, '.', '_' and '-'")
+    account.add_argument("--name", required=True, metavar="TEXT", help="what others read")
+    account.add_argument(
+        "--role",
+        action="append",
+        required=True,
+        choices=["ward", "governance", "fleet"],
+        help="may be given again",
+    )
+    account.add_argument("--config", required=True, type=Path, metavar="FILE")
+    account.set_defaults(run="cli.console_account:account")

@@ -7,11 +7,11 @@ from argparse import Namespace
 
 from base.errors import FormatError, VerificationError
 from cli.ledger_file import read_ledger, unverified
-from wire.ledger_words import Numbers, meaning
 from cli.outcome import OK, WRONG
 from cli.terminal import moment, plain, readable
 from wire import shapes
 from wire.ledger import Entry
+from wire.ledger_words import Numbers, meaning
 
 
 def show(arguments: Namespace) -> int:

@@ -17,13 +17,13 @@ from base.durable import write_all
 from base.errors import FormatError, VerificationError
 from base.memory import Buffer, harden_process
 from cli.given_key import public_key
-from wire.ledger_words import Numbers, meaning
 from cli.outcome import OK, WRONG, UsageError
 from cli.photo_file import PhotoFile, find_entries, read_photo
 from cli.terminal import moment, plain, readable
 from wire import envelope, proof, shapes
 from wire.envelope import Content, Envelope
 from wire.hpke import RecipientPrivate
+from wire.ledger_words import Numbers, meaning
 from wire.proof import Proof
 from wire.signing import PublicKey
 

@@ -1,4 +1,4 @@
-"""``wardseal appliance run`` and ``wardseal gateway run``: from a shell as from a unit."""
+"""``wardseal appliance run``, ``gateway run`` and ``console run``: from a shell as from a unit."""
 
 import os
 import sys
@@ -20,6 +20,13 @@ def gateway(arguments: Namespace) -> int:
     """Run the gateway until it ends."""
     _under_our_allocator(["gateway", "run", "--config", str(arguments.config)])
     from gateway.__main__ import run
+
+    return run(arguments.config)
+
+
+def console(arguments: Namespace) -> int:
+    """Run the console until it ends."""
+    from gateway.console.__main__ import run
 
     return run(arguments.config)
 

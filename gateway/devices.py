@@ -83,6 +83,11 @@ class Registry:
             log.error("the registry's file of %s cannot be used: %s", device, e)
             return None
 
+    def all(self) -> list[Device]:
+        """Return every device whose file can be used, by name."""
+        names = [path.stem for path in sorted(self._folder.glob("*.toml"))]
+        return [device for name in names if (device := self.find(name)) is not None]
+
     def _load(self, device: str) -> Device:
         path = self._folder / f"{device}.toml"
         stat = os.stat(path)

@@ -1,0 +1,169 @@
+"""Puts the console together: which address leads to which handler, and what stands around it."""
+
+import logging
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.sessions import SessionMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Mount, Route
+from starlette.staticfiles import StaticFiles
+
+from base.errors import WardsealError
+from gateway.console.accounts import Accounts
+from gateway.console.audit import Audit
+from gateway.console.config import ConsoleConfig
+from gateway.console.front import Front
+from gateway.console.ledgers import Ledgers
+from gateway.console.limits import Limit
+from gateway.console.oidc import Oidc
+from gateway.console.pages import Pages, today
+from gateway.console.photos import Photos
+from gateway.console.questions import Questions
+from gateway.console.render import Render
+from gateway.console.roles import Area
+from gateway.console.sessions import Sessions
+from gateway.console.shield import Shield
+from gateway.console.visits import Handler, Problem, Visits
+from gateway.devices import Registry
+from gateway.lightbox import Lightbox
+from gateway.store import Store
+from wire.signing import PublicKey
+
+log = logging.getLogger(__name__)
+
+ErrorHandler = Callable[[Request, Exception], Response]
+
+STATIC: Final = Path(__file__).parent / "static"
+_CLICKS, _CLICK_SECONDS = 200, 0.1
+_GUESSES, _GUESSES_OF_ADDRESS, _GUESS_SECONDS = 8, 64, 30.0
+"""A whole hospital may stand behind one address."""
+
+
+def build(config: ConsoleConfig, store: Store) -> Starlette:
+    """Return the application."""
+    registry = Registry(config.paths.devices)
+    registry.check()
+
+    def key_of(device: str) -> PublicKey | None:
+        found = registry.find(device)
+        return found.key if found else None
+
+    render = Render(site=config.site)
+    audit = Audit(store=store, clock=_now_ms)
+    sessions = Sessions(store=store, settings=config.session, clock=_now_ms)
+    visits = Visits(
+        sessions=sessions,
+        audit=audit,
+        limit=Limit(_CLICKS, _CLICK_SECONDS, time.monotonic),
+        cookie="__Host-wardseal" if config.web.secure else "wardseal",
+    )
+    photos = Photos(store=store, key_of=key_of)
+    callback = f"{config.web.origin}/oidc/callback"
+    front = Front(
+        render=render,
+        sessions=sessions,
+        visits=visits,
+        accounts=Accounts(config.paths.accounts),
+        oidc=Oidc(config.oidc, callback=callback) if config.oidc else None,
+        audit=audit,
+        guesses=Limit(_GUESSES, _GUESS_SECONDS, time.monotonic),
+        addresses=Limit(_GUESSES_OF_ADDRESS, _GUESS_SECONDS, time.monotonic),
+        version=photos.version,
+        secure=config.web.secure,
+    )
+    pages = Pages(
+        render=render,
+        audit=audit,
+        photos=photos,
+        ledgers=Ledgers(store=store, key_of=key_of),
+        questions=Questions(store=store, clock=_now_ms),
+        lightbox=Lightbox(config.paths.state / "opened"),
+        devices=registry.all,
+        today=today,
+    )
+    middleware = [Middleware(Shield, origin=config.web.origin)]
+    if config.oidc is not None:
+        # Holds state and nonce while the browser is at the provider; nothing lives in it longer.
+        middleware.append(
+            Middleware(
+                SessionMiddleware,
+                secret_key=secrets.token_hex(32),
+                session_cookie="wardseal-oidc",
+                max_age=600,
+                same_site="lax",
+                https_only=config.web.secure,
+            )
+        )
+    return Starlette(
+        routes=_routes(front, visits, pages),
+        middleware=middleware,
+        exception_handlers={
+            Problem: _problem(render),
+            404: _missing(render),
+            WardsealError: _fault(render),
+        },
+    )
+
+
+def _routes(front: Front, visits: Visits, pages: Pages) -> list[Route | Mount]:
+    def get(path: str, area: Area, handler: Handler, *, click: bool = True) -> Route:
+        return Route(path, visits.page(area, handler, click=click), methods=["GET"])
+
+    return [
+        get("/", Area.PHOTOS, pages.photos),
+        get("/photos/{photo}", Area.PHOTOS, pages.photo),
+        get("/photos/{photo}/picture.jpg", Area.PHOTOS, pages.picture),
+        get("/photos/{photo}/small.jpg", Area.PHOTOS, pages.small, click=False),
+        get("/ledgers", Area.LEDGERS, pages.ledgers),
+        get("/ledgers/{device}/{ledger}", Area.LEDGERS, pages.ledger),
+        get("/ledgers/{device}/{ledger}/file", Area.LEDGERS, pages.ledger_file),
+        get("/questions", Area.QUESTIONS, pages.questions),
+        get("/devices", Area.DEVICES, pages.devices),
+        Route("/sign-in", front.sign_in, methods=["GET", "POST"]),
+        Route("/sign-out", visits.form(None, front.sign_out), methods=["POST"]),
+        Route("/oidc/begin", front.oidc_begin, methods=["GET"]),
+        Route("/oidc/callback", front.oidc_finish, methods=["GET"]),
+        Route("/events", front.events, methods=["GET"]),
+        Mount("/static", StaticFiles(directory=STATIC)),
+    ]
+
+
+def _problem(render: Render) -> ErrorHandler:
+    def handle(request: Request, error: Exception) -> Response:
+        assert isinstance(error, Problem)
+        return _said(render, request, error.status, error.words)
+
+    return handle
+
+
+def _missing(render: Render) -> ErrorHandler:
+    def handle(request: Request, _error: Exception) -> Response:
+        return _said(render, request, 404, "There is no such page.")
+
+    return handle
+
+
+def _fault(render: Render) -> ErrorHandler:
+    def handle(request: Request, error: Exception) -> Response:
+        log.error("%s: %s", request.url.path, error)
+        words = "The console cannot do this now; the gateway's administrator sees why in its log."
+        return _said(render, request, 503, words)
+
+    return handle
+
+
+def _said(render: Render, request: Request, status: int, words: str) -> Response:
+    if request.url.path == "/events":
+        return JSONResponse({"error": words}, status)
+    return render.outside(request, "problem.html", status=status, words=words, code=status)
+
+
+def _now_ms() -> int:
+    return time.time_ns() // 1_000_000

@@ -1,0 +1,202 @@
+"""The pages themselves: a request in, what was asked for looked up, a template filled.
+
+Every view is written into the audit before anything of it leaves.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Any, Final
+
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import FileResponse, Response, StreamingResponse
+
+from gateway.console.audit import Audit, What
+from gateway.console.ledgers import PAGE as LEDGER_PAGE
+from gateway.console.ledgers import Head, Ledgers
+from gateway.console.photos import Filter, Photos
+from gateway.console.questions import Questions
+from gateway.console.render import Render
+from gateway.console.sessions import Visit
+from gateway.console.visits import Problem
+from gateway.devices import Device
+from gateway.lightbox import Lightbox
+from gateway.store import State
+
+_PHOTO: Final = re.compile(r"[0-9a-f]{64}\Z")
+_LARGEST_PAGE: Final = 1_000_000
+
+
+class Pages:
+    """Handlers for GET, each as ``visits.page`` wants it. ``today`` gives the date in UTC."""
+
+    def __init__(
+        self,
+        *,
+        render: Render,
+        audit: Audit,
+        photos: Photos,
+        ledgers: Ledgers,
+        questions: Questions,
+        lightbox: Lightbox,
+        devices: Callable[[], list[Device]],
+        today: Callable[[], date],
+    ) -> None:
+        self._render = render
+        self._audit = audit
+        self._photos = photos
+        self._ledgers = ledgers
+        self._questions = questions
+        self._lightbox = lightbox
+        self._devices = devices
+        self._today = today
+
+    # -- photos -----------------------------------------------------------------------------------
+
+    def photos(self, request: Request, visit: Visit) -> Response:
+        """Show a page of photos, today's unless asked otherwise."""
+        wanted = self._filter(request.query_params)
+        self._audit.seen(visit.person, What.LIST, wanted.words())
+        return self._render.page(
+            request,
+            visit,
+            "photos.html",
+            page=self._photos.page(wanted),
+            wanted=wanted,
+            today=self._today(),
+            devices=self._photos.devices(),
+            states=[state.value for state in State],
+        )
+
+    def photo(self, request: Request, visit: Visit) -> Response:
+        """Show one photo and its whole story."""
+        photo = _photo_id(request)
+        self._audit.seen(visit.person, What.PHOTO, photo)
+        story = self._photos.story(photo)
+        if story is None:
+            raise Problem(404, "There is no such photo.")
+        seen = self._lightbox.picture(photo).is_file()
+        return self._render.page(request, visit, "photo.html", story=story, seen=seen)
+
+    def picture(self, request: Request, visit: Visit) -> Response:
+        """Send the photo itself, as the device took it."""
+        photo = _photo_id(request)
+        self._audit.seen(visit.person, What.PICTURE, photo)
+        return _jpeg(self._lightbox.picture(photo))
+
+    def small(self, request: Request, visit: Visit) -> Response:
+        """Send the small one; the list it stands in is in the audit."""
+        return _jpeg(self._lightbox.small(_photo_id(request)))
+
+    def _filter(self, asked: QueryParams) -> Filter:
+        day: date | None = self._today()
+        if "day" in asked:
+            try:
+                day = date.fromisoformat(asked["day"]) if asked["day"] else None
+            except ValueError as e:
+                raise Problem(400, "The day must be like 2026-11-25.") from e
+        state = asked.get("state", "")
+        if state and state not in {each.value for each in State}:
+            raise Problem(400, "There is no such state.")
+        return Filter(day, asked.get("device", "")[:32], state, _number(asked.get("page", "0")))
+
+    # -- ledgers ----------------------------------------------------------------------------------
+
+    def ledgers(self, request: Request, visit: Visit) -> Response:
+        """Show which ledgers there are."""
+        self._audit.seen(visit.person, What.LEDGERS, "all")
+        return self._render.page(request, visit, "ledgers.html", heads=self._ledgers.heads())
+
+    def ledger(self, request: Request, visit: Visit) -> Response:
+        """Show a ledger in words, verified from its first entry while it is shown."""
+        head = self._head(request)
+        self._audit.seen(visit.person, What.LEDGER, f"{head.device} {head.ledger}")
+        last_page = max(0, (head.entries - 1) // LEDGER_PAGE)
+        number = min(last_page, _number(request.query_params.get("page", str(last_page))))
+        key = next((d.key for d in self._devices() if d.id == head.device), None)
+        return self._render.page(
+            request,
+            visit,
+            "ledger.html",
+            head=head,
+            lines=self._ledgers.lines(head, number * LEDGER_PAGE),
+            verdict=self._ledgers.verify(head),
+            unchained=self._ledgers.count_unchained(head),
+            key=key.encode().hex() if key else "",
+            number=number,
+            last_page=last_page,
+        )
+
+    def ledger_file(self, request: Request, visit: Visit) -> Response:
+        """Send a ledger as a file, to be verified without this machine."""
+        head = self._head(request)
+        self._audit.seen(visit.person, What.LEDGER_FILE, f"{head.device} {head.ledger}")
+        name = f"{head.device}-{head.ledger}.wsl"
+        return StreamingResponse(
+            self._ledgers.file(head),
+            media_type="application/octet-stream",
+            headers={"Content-Disposition": f'attachment; filename="{name}"'},
+        )
+
+    def _head(self, request: Request) -> Head:
+        device, ledger = request.path_params["device"], request.path_params["ledger"]
+        head = self._ledgers.head(device, ledger)
+        if head is None:
+            raise Problem(404, "There is no such ledger.")
+        return head
+
+    # -- questions and devices --------------------------------------------------------------------
+
+    def questions(self, request: Request, visit: Visit) -> Response:
+        """Show the questions, and the answer to one."""
+        asked = request.query_params.get("ask", "")
+        question = self._questions.named(asked)
+        if asked and question is None:
+            raise Problem(404, "There is no such question.")
+        self._audit.seen(visit.person, What.QUESTIONS, asked or "all")
+        rows = self._questions.answer(question) if question else []
+        return self._render.page(
+            request,
+            visit,
+            "questions.html",
+            questions=self._questions.all,
+            question=question,
+            rows=rows,
+        )
+
+    def devices(self, request: Request, visit: Visit) -> Response:
+        """Show the registered devices and what each last said of itself."""
+        self._audit.seen(visit.person, What.DEVICES, "all")
+        return self._render.page(
+            request,
+            visit,
+            "devices.html",
+            devices=self._devices(),
+            presences=self._photos.presences(),
+        )
+
+
+def _photo_id(request: Request) -> str:
+    photo: str = request.path_params["photo"]
+    if not _PHOTO.match(photo):
+        raise Problem(404, "There is no such photo.")
+    return photo
+
+
+def _jpeg(path: Any) -> Response:
+    if not path.is_file():
+        raise Problem(404, "This picture is not here any more; the record has it.")
+    # Private: no proxy keeps it. A browser may, for the minutes of a session.
+    return FileResponse(
+        path, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=600"}
+    )
+
+
+def _number(text: str) -> int:
+    return min(int(text), _LARGEST_PAGE) if text.isdecimal() and len(text) < 10 else 0
+
+
+def today() -> date:
+    """Return the date in UTC, as photos are listed."""
+    return datetime.now(UTC).date()
