@@ -45,6 +45,8 @@ def test_these_are_the_commands() -> None:
     assert [" ".join(words) for words in COMMANDS] == [
         "appliance run",
         "check",
+        "console account",
+        "console run",
         "demo",
         "gateway run",
         "ledger show",
