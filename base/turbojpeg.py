@@ -207,33 +207,45 @@ class Decoder(_Handle):
             raise FormatError("a JPEG whose colours are thinned out in no known way")
         return JpegHeader(width, height, Subsampling(subsampling))
 
-    def yuv_size(self, header: JpegHeader) -> int:
+    def yuv_size(self, header: JpegHeader, *, shrink: int = 1) -> int:
         """Return how many bytes ``decode_yuv`` needs for such a picture."""
-        return int(self._library.tjBufSizeYUV2(header.width, 1, header.height, header.subsampling))
+        width, height = _shrunk(header, shrink)
+        return int(self._library.tjBufSizeYUV2(width, 1, height, header.subsampling))
 
-    def decode_yuv(self, data: bytes | bytearray | memoryview, out: memoryview) -> JpegHeader:
+    def decode_yuv(
+        self, data: bytes | bytearray | memoryview, out: memoryview, *, shrink: int = 1
+    ) -> JpegHeader:
         """Decode into ``out``: Y, then U and V if there are any, rows without padding.
+
+        ``shrink``: 1, or 2, 4 or 8 for a picture that many times smaller each way (rounded up).
+        That saves the arithmetic on coefficients and nothing else: every bit of the data is read
+        and checked as for the full size (see docs/decisions/0043).
 
         Broken or suspiciously built data (a warning, hundreds of scans) is a FormatError; then
         ``out`` may hold a part of the picture.
         """
         header = self.header(data)
-        if out.nbytes < self.yuv_size(header):
+        if out.nbytes < self.yuv_size(header, shrink=shrink):
             raise FormatError("the picture is larger than the room for it")
+        width, height = _shrunk(header, shrink)
         with _Pinned(data, out) as (address, target):
             failed = self._library.tjDecompressToYUV2(
                 self._handle,
                 address,
                 len(data),
                 target,
-                header.width,
+                width,
                 1,
-                header.height,
+                height,
                 _STOP_ON_WARNING | _LIMIT_SCANS,
             )
         if failed:
             raise FormatError(f"the JPEG cannot be decoded: {self._why()}")
         return header
+
+
+def _shrunk(header: JpegHeader, by: int) -> tuple[int, int]:
+    return -(-header.width // by), -(-header.height // by)
 
 
 class _Pinned:
