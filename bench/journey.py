@@ -22,6 +22,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from appliance.frame import Frame
 from appliance.simulator import scene, world
@@ -38,6 +39,7 @@ from cli.broker import Broker, BrokerSettings
 from cli.virtual_site import Virtual, VirtualSite, wait_for
 from wire import envelope, pem
 from wire.hpke import RecipientPrivate
+from wire.ledger import read_frames
 from wire.proof import parse_bundle
 
 FRAME = "frame.yuv"
@@ -46,6 +48,10 @@ ENTRY = bytes(600)
 
 PAGE = bytes(8192)
 """About what a commit adds to the database's write-ahead log."""
+
+
+ENTRIES: Final = ("INTENT", "SEALED", "RECEIPT", "WIPED")
+"""What a photo that is filed adds to the ledger."""
 
 
 @dataclass(frozen=True)
@@ -79,23 +85,25 @@ class Bench:
 
     def take(self) -> Journey:
         """Press CAPTURE and wait until the photo is filed."""
-        before = len(self._stories())
+        due = len(self._entries()) + len(ENTRIES)
         self._press("capture")
-        wait_for(lambda: self._filed(before), 30, "the photo to be filed")
-        photo = self._stories()[-1]
+        wait_for(lambda: len(self._entries()) >= due, 30, "the photo to be filed")
+        photo = story.tell(story.read(self._ledger(), self._key).entries)[-1]
+        assert photo.status == "FILED", f"the photo is {photo.status}"
         sealed, filed = (
             photo.after_ms(photo.intent_ns, at) for at in (photo.sealed_ns, photo.receipt_ns)
         )
         assert sealed is not None and filed is not None
         return Journey(last_stages(self._site)["expose"] / 1000, sealed, filed)
 
-    def _filed(self, before: int) -> bool:
-        stories = self._stories()
-        return len(stories) > before and stories[-1].status == "FILED"
+    def _entries(self) -> list[bytes]:
+        """The ledger's entries unread: whoever waits must not use the processor he measures."""
+        return read_frames(self._ledger().read_bytes())[0]
 
-    def _stories(self) -> list[story.PhotoStory]:
+    def _ledger(self) -> Path:
         file = story.current(self._site.device.config.paths.ledger)
-        return story.tell(story.read(file, self._key).entries) if file else []
+        assert file is not None, "the device has a ledger"
+        return file
 
     def _press(self, line: str) -> None:
         self._remote.hold(line, 0.06)
@@ -129,6 +137,8 @@ class Parts:
             content = envelope.open_into(parsed, self._key, self._plain.view)
         with timed(times, "decode"):
             self._decoder.decode_yuv(content.jpeg, self._planes.view)
+        with timed(times, "decode at an eighth"):
+            self._decoder.decode_yuv(content.jpeg, self._planes.view, shrink=8)
         with timed(times, "fsynced writes"):
             self._write(content.jpeg)
 
@@ -289,15 +299,16 @@ def told(rounds: int, times: Times, memory: dict[str, float], cpu: float) -> str
     """Return the section of docs/bench.md."""
     middle = {name: statistics.median(values) for name, values in times.items()}
     parts = ("encode", "transfer", "decrypt", "decode", "fsynced writes")
-    bare = sum(middle[part] for part in parts)
-    ratios = [
-        done / sum(times[part][i] for part in parts) for i, done in enumerate(times["delivered"])
-    ]
-    ratio = statistics.median(ratios)
+    shrunk = tuple(part.replace("decode", "decode at an eighth") for part in parts)
+    bare, less = (sum(middle[part] for part in which) for which in (parts, shrunk))
+    ratio, strict = (to_parts(times, which) for which in (parts, shrunk))
     rows = [
         (f"bare: {part}", f"{middle[part]:.1f}", f"{middle[part] / bare:.2f}") for part in parts
     ]
     rows.append(("sum of the bare parts", f"{bare:.1f}", "1"))
+    eighth = middle["decode at an eighth"]
+    rows.append(("decode at an eighth of the size", f"{eighth:.1f}", f"{eighth / bare:.2f}"))
+    rows.append(("the sum with that instead", f"{less:.1f}", f"{less / bare:.2f}"))
     journey = (
         ("**frame delivered to FILED**", "delivered"),
         ("INTENT to FILED, the sensor's time included", "filed"),
@@ -317,13 +328,22 @@ def told(rounds: int, times: Times, memory: dict[str, float], cpu: float) -> str
 {report.table(("CAPTURE to FILED, median", "ms", "to the bare parts"), rows)}
 
 Photo by photo, frame delivered to FILED takes {ratio:.2f} x the sum of its bare parts (at most
-1.3).
+1.3). The gateway decodes at an eighth of the size, which proves as much (docs/decisions/0043);
+against the sum with that decode in it, the journey takes {strict:.2f} x.
 
 {report.table(("memory of the device, PSS in MiB", "idle", "peak of a 12 MP photo"), room)}
 
 At most 120 MiB idle and 260 MiB at the peak are allowed. Idle, the device uses {cpu:.2f} % of
 one core (at most 0.5).
 """
+
+
+def to_parts(times: Times, parts: tuple[str, ...]) -> float:
+    """Return the middle of what the journeys took, each to the sum of the parts after it."""
+    done = times["delivered"]
+    return statistics.median(
+        done[i] / sum(times[part][i] for part in parts) for i in range(len(done))
+    )
 
 
 def main() -> int:
