@@ -39,18 +39,18 @@ from wire.signing import Signer
 log = logging.getLogger(__name__)
 
 
-def row(signed: SignedEntry, *, chained: bool) -> LedgerEntry:
-    """Return an entry as it is stored."""
+def row(signed: SignedEntry, *, chained: bool) -> dict[str, object]:
+    """Return an entry as it is stored: a row of ``LedgerEntry``."""
     entry = signed.entry
-    return LedgerEntry(
-        device=entry.device,
-        ledger=entry.ledger.hex(),
-        seq=entry.seq,
-        digest=signed.digest.hex(),
-        type=entry.type.value,
-        raw=signed.raw,
-        chained=chained,
-    )
+    return {
+        "device": entry.device,
+        "ledger": entry.ledger.hex(),
+        "seq": entry.seq,
+        "digest": signed.digest.hex(),
+        "type": entry.type.value,
+        "raw": signed.raw,
+        "chained": chained,
+    }
 
 
 @dataclass
@@ -160,7 +160,7 @@ class Ledgers:
         if ahead is not None:
             ahead.chained = True
         else:
-            session.add(row(signed, chained=True))
+            session.add(LedgerEntry(**row(signed, chained=True)))
 
     def _begins(self, session: Session, signed: SignedEntry) -> None:
         """A new ledger must go on from the head of the last one that the hospital has."""

@@ -8,16 +8,19 @@ arrival.
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
-from sqlalchemy import func, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
-from gateway.store import ReceiptRow
+from gateway.store import ReceiptRow, rows_of
 from wire import messages
 from wire.messages import Receipt, Status
 from wire.signing import Signer
 
 _LONGEST_REASON = 200
+_HIGHEST: Final = select(func.max(ReceiptRow.number)).where(ReceiptRow.photo == bindparam("photo"))
+_KEEP: Final = rows_of(ReceiptRow)
 
 
 @dataclass(frozen=True)
@@ -47,8 +50,7 @@ class Receipts:
         refs: tuple[str, ...] = (),
     ) -> bytes:
         """Sign the next receipt for a photo and store it in ``session``'s transaction."""
-        highest = select(func.max(ReceiptRow.number)).where(ReceiptRow.photo == photo)
-        number = (session.scalar(highest) or 0) + 1
+        number = (session.scalar(_HIGHEST, {"photo": photo}) or 0) + 1
         receipt = Receipt(
             device=device,
             photo=bytes.fromhex(photo),
@@ -59,9 +61,8 @@ class Receipts:
             refs=refs,
         )
         raw = messages.sign_receipt(receipt, self._signer)
-        session.add(
-            ReceiptRow(photo=photo, number=number, device=device, status=status.value, raw=raw)
-        )
+        row = {"photo": photo, "number": number, "device": device, "status": status.value}
+        session.execute(_KEEP, {**row, "raw": raw})
         return raw
 
 

@@ -6,43 +6,51 @@ one number are both kept, as the proof that they are two. So are two photos for 
 Either means that a device's key is in two places, or lies.
 """
 
-from sqlalchemy import select
+from typing import Final
+
+from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from gateway import ledgers, worklist
 from gateway.opening import Doubt
-from gateway.store import LedgerEntry, Photo, State, WorkKind
+from gateway.store import LedgerEntry, Photo, State, WorkKind, rows_of
 from wire.proof import Proof
+
+_NUMBERED: Final = select(LedgerEntry.seq, LedgerEntry.digest).where(
+    LedgerEntry.device == bindparam("device"),
+    LedgerEntry.ledger == bindparam("ledger"),
+    LedgerEntry.seq.in_(bindparam("numbers", expanding=True)),
+)
+_KEEP: Final = rows_of(LedgerEntry)
+_OTHERS: Final = (
+    select(Photo.photo)
+    .where(
+        Photo.device == bindparam("device"),
+        Photo.intent == bindparam("intent"),
+        Photo.photo != bindparam("photo"),
+        Photo.state != State.REJECTED,
+    )
+    .limit(1)
+)
 
 
 def remember(session: Session, proof: Proof, *, at_ms: int) -> list[Doubt]:
     """Keep a photo's entries and return what speaks against them: step 7 of gateway.opening."""
     entries = (proof.consent, proof.intent, proof.sealed)
     device, ledger = proof.sealed.entry.device, proof.sealed.entry.ledger.hex()
-    numbered = select(LedgerEntry.seq, LedgerEntry.digest).where(
-        LedgerEntry.device == device,
-        LedgerEntry.ledger == ledger,
-        LedgerEntry.seq.in_([signed.entry.seq for signed in entries]),
-    )
-    known = {(seq, digest) for seq, digest in session.execute(numbered)}
-    mine = {(signed.entry.seq, signed.digest.hex()) for signed in entries}
-    session.add_all(
-        ledgers.row(signed, chained=False)
-        for signed in entries
-        if (signed.entry.seq, signed.digest.hex()) not in known
-    )
+    mine = {(signed.entry.seq, signed.digest.hex()): signed for signed in entries}
+    numbers = [signed.entry.seq for signed in entries]
+    numbered = {"device": device, "ledger": ledger, "numbers": numbers}
+    known = {(seq, digest) for seq, digest in session.execute(_NUMBERED, numbered)}
+    if new := [ledgers.row(mine[place], chained=False) for place in mine.keys() - known]:
+        session.execute(_KEEP, new)
     doubts = []
-    for seq in sorted({seq for seq, _ in known - mine}):
+    for seq in sorted({seq for seq, _ in known - mine.keys()}):
         why = f"the device signed two entries numbered {seq}"
         subject = f"{ledger} {seq}"
         worklist.note(session, WorkKind.ALARM, device=device, subject=subject, why=why, at_ms=at_ms)
         doubts.append(Doubt(why, alarm=True))
-    others = select(Photo.photo).where(
-        Photo.device == device,
-        Photo.intent == proof.intent.digest.hex(),
-        Photo.photo != proof.photo.hex(),
-        Photo.state != State.REJECTED,
-    )
-    if session.execute(others.limit(1)).first() is not None:
+    photo = {"device": device, "intent": proof.intent.digest.hex(), "photo": proof.photo.hex()}
+    if session.execute(_OTHERS, photo).first() is not None:
         doubts.append(Doubt("the device signed two photos for one CAPTURE", alarm=True))
     return doubts

@@ -37,6 +37,8 @@ def sender(link: Link) -> Callable[[str, bytes], None]:
     def send(topic: str, payload: bytes) -> None:
         try:
             link.publish(topic, payload)
+            # At once: whatever else the loop has in hand, somebody waits for this.
+            link.flush()
         except (LinkDown, LinkFull, MessageTooLarge) as e:
             log.info("%s: an answer was not sent: %s", topic, e)
 

@@ -8,8 +8,9 @@ systems note the objection, *then* the row says so and UNDONE is signed.
 
 import logging
 from collections.abc import Callable
+from typing import Final
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from gateway import receipts, worklist
@@ -22,10 +23,20 @@ from wire.messages import Status
 log = logging.getLogger(__name__)
 
 
+_ON_RECORD: Final = (
+    select(Undo.intent)
+    .where(
+        Undo.device == bindparam("device"),
+        or_(Undo.intent == bindparam("intent"), Undo.photo == bindparam("photo")),
+    )
+    .limit(1)
+)
+
+
 def on_record(session: Session, device: str, intent: str, photo: str) -> bool:
     """Tell whether an UNDO of this device names this INTENT or this photo (both hex)."""
-    found = select(Undo.intent).where(_about(device, intent, photo)).limit(1)
-    return session.execute(found).first() is not None
+    found = session.execute(_ON_RECORD, {"device": device, "intent": intent, "photo": photo})
+    return found.first() is not None
 
 
 class Withdrawals:
