@@ -241,6 +241,8 @@ class Panel:
         link = self._parts.post.link()
         if link.online != self._link.online:
             self._queue.append(signals.Link(now, link.online))
+        if link.refused != self._link.refused:
+            self._queue.append(signals.Refusal(now, link.refused))
         for photo in set(link.sent) - set(self._link.sent):
             if known := self._register.by_id(photo):
                 self._queue.append(signals.Sent(now, known.n))

@@ -19,6 +19,7 @@ from base.errors import FormatError, VerificationError
 from wire import ledger, messages, shapes
 from wire.ledger import Checkpoint
 from wire.messages import Receipt
+from wire.reasons import Reason
 from wire.shapes import Hash, Size
 from wire.signing import PublicKey
 
@@ -32,10 +33,15 @@ _NOT_FOR_US: Final = (errno.EACCES, errno.EPERM)
 
 @dataclass(frozen=True)
 class LinkState:
-    """The uplink's word: connected or not, and the photos whose every chunk it has sent."""
+    """The uplink's word: connected or not, and the photos whose every chunk it has sent.
+
+    ``refused``: why a gateway takes nothing of some photo. Nobody has signed that: it is for the
+    screen, and nothing else may follow from it.
+    """
 
     online: bool
     sent: Annotated[tuple[Hash, ...], Size(0, 512)]
+    refused: Reason | None = None
 
 
 @dataclass(frozen=True)

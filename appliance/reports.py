@@ -13,6 +13,7 @@ from appliance.signals import Buzz, Buzzer, Effect, Line
 from appliance.state import Bad, Darkroom, Say, State, alert, say
 from appliance.table import Cue, turn
 from appliance.window import Step
+from wire.reasons import Reason, code_of
 
 
 def camera(
@@ -106,7 +107,8 @@ def photo_report(state: State, event: PhotoEvent) -> Step:
         case Stage.LOST:
             state, sound = alert(state, Bad.LOST), (Buzz(Buzzer.BAD),)
         case Stage.REJECTED:
-            state, sound = alert(state, Bad.REJECTED), (Buzz(Buzzer.BAD),)
+            why = code_of(event.why) if isinstance(event, signals.Rejected) else Reason.UNSPECIFIED
+            state, sound = alert(state, Bad.REJECTED, reason=why), (Buzz(Buzzer.BAD),)
         case Stage.UNDONE if state.window is not None:
             state, sound = say(state, Say.UNDONE), (Buzz(Buzzer.DONE),)
         case Stage.FILED | Stage.HELD | Stage.UNDONE if not life.unsettled(state.photos):

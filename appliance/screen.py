@@ -21,6 +21,7 @@ from appliance.signals import Line
 from appliance.state import CLEANING, FADE, LIMIT, QUIET, Bad, Darkroom, Mode, Say, State, no_room
 from appliance.wording import LONGEST, Phrase, line, lines
 from wire.events import Basis, Level
+from wire.reasons import Reason
 
 BAR: Final = 128
 
@@ -125,6 +126,16 @@ _BAD: Final = {
     Bad.REJECTED: Phrase.REJECTED,
     Bad.CAMERA: Phrase.CAMERA_FAULT,
 }
+_REASONS: Final = {
+    Reason.REVOKED: Phrase.REVOKED,
+    Reason.NOT_ENROLLED: Phrase.NOT_ENROLLED,
+    Reason.NOT_PROVEN: Phrase.NOT_PROVEN,
+    Reason.DAMAGED: Phrase.DAMAGED,
+    Reason.WRONG_KEY: Phrase.WRONG_KEY,
+    Reason.TOO_LARGE: Phrase.TOO_LARGE,
+}
+_OF_THE_DEVICE: Final = (Reason.REVOKED, Reason.NOT_ENROLLED)
+_JAMMED: Final = (Phrase.CONSENT_STUCK, Phrase.CAPTURE_STUCK)
 _FAR: Final = (
     Phrase.SAVING,
     Phrase.SEALED,
@@ -196,6 +207,8 @@ class _Speaker:
             small += [*self._details(), self._line(level)]
         elif not ready:
             small.append(self._line(Phrase.WAIT))
+        if state.refused is not None:
+            small.append(self._refusal().big[0])
         offline = self._line(Phrase.OFFLINE)
         if not state.online and offline not in small:
             small.append(offline)
@@ -216,7 +229,11 @@ class _Speaker:
         if state.alerts:
             return self._alerts()
         if fault := self._fault():
-            return replace(self._big(fault), lines=self._outcome().words[:2], bad=True)
+            # Nobody on the ward can mend those; a jammed button everybody can.
+            call = () if fault in _JAMMED else (self._line(Phrase.CALL_IT),)
+            return replace(self._big(fault), lines=self._outcome().words[:2] or call, bad=True)
+        if state.refused is not None:
+            return self._refusal()
         if no_room(state):
             sending = Phrase.SENDING if state.online else Phrase.OFFLINE
             return replace(self._big(Phrase.BUSY), lines=(self._line(sending),))
@@ -233,6 +250,19 @@ class _Speaker:
         if not state.online:
             small.append(self._line(Phrase.OFFLINE))
         return replace(self._big(Phrase.ASK_FIRST), lines=tuple(small), dim=long_idle)
+
+    def _refusal(self) -> Screen:
+        """What the hospital's side takes nothing for; somebody has to be called."""
+        reason = self._state.refused or Reason.UNSPECIFIED
+        small = [self._line(Phrase.CALL_IT)]
+        if reason in _OF_THE_DEVICE:
+            big = self._big(_REASONS[reason])
+        else:
+            big = self._big(Phrase.REFUSED)
+            if reason in _REASONS:
+                small.insert(0, self._line(_REASONS[reason]))
+        small += [w for w in self._outcome().lines if w == self._line(Phrase.KEEP_OPEN)]
+        return replace(big, lines=tuple(small), bad=True)
 
     def _fault(self) -> Phrase | None:
         state = self._state
@@ -284,6 +314,10 @@ class _Speaker:
         small += [lines(_BAD[other.bad], self._language)[0] for other in ordered[1:]]
         if worst.bad is Bad.LOST:
             small.append(self._line(Phrase.AGAIN))
+        if worst.bad is Bad.REJECTED:
+            if worst.reason in _REASONS:
+                small.insert(1, self._line(_REASONS[worst.reason]))
+            small.append(self._line(Phrase.CALL_IT))
         return replace(self._big(_BAD[worst.bad]), lines=tuple(small), bad=True)
 
     def _outcome(self) -> Screen:

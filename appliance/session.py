@@ -180,6 +180,8 @@ def _hear(state: State, event: Event) -> Step:
             return reports.verdict(state, n, poor)
         case signals.Link(_, online):
             return replace(state, online=online), ()
+        case signals.Refusal(_, reason):
+            return replace(state, refused=reason), ()
         case signals.Spool(_, full):
             return replace(state, full=full), ()
         case signals.LedgerFault(_, why):

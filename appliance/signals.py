@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from wire.events import Basis, Level
+from wire.reasons import Reason
 
 
 class Line(StrEnum):
@@ -164,6 +165,13 @@ class Link(Event):
     """The line to the hospital is up, or not."""
 
     online: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal(Event):
+    """A gateway says that it takes nothing, and why; None: no more. Unsigned, so only words."""
+
+    reason: Reason | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,6 +13,7 @@ from appliance.menu import Menu
 from appliance.photos import Photo
 from appliance.signals import Line
 from wire.events import Basis, Level
+from wire.reasons import Reason
 
 REPEATED: Final = 2 * SECOND
 QUIET: Final = 60 * SECOND
@@ -111,11 +112,12 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A bad outcome that nobody has pressed away yet."""
+    """A bad outcome that nobody has pressed away yet; ``reason``: the hospital's, if it has one."""
 
     bad: Bad
     since: int
     count: int = 1
+    reason: Reason = Reason.UNSPECIFIED
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +145,7 @@ class State:
     notice: Notice | None = None
     alerts: tuple[Alert, ...] = ()
     online: bool = False
+    refused: Reason | None = None
     full: bool = False
     ledger_fault: str = ""
     screen_fault: bool = False
@@ -164,11 +167,11 @@ def say(state: State, what: Say, count: int = 0) -> State:
     return replace(state, notice=Notice(what, state.now + NOTICE, count))
 
 
-def alert(state: State, bad: Bad, count: int = 1) -> State:
+def alert(state: State, bad: Bad, count: int = 1, reason: Reason = Reason.UNSPECIFIED) -> State:
     """Put a bad outcome on the screen until somebody presses; equal ones are counted."""
     others = tuple(a for a in state.alerts if a.bad is not bad)
     known = sum(a.count for a in state.alerts if a.bad is bad)
-    return replace(state, alerts=(*others, Alert(bad, state.now, known + count)))
+    return replace(state, alerts=(*others, Alert(bad, state.now, known + count, reason)))
 
 
 def seen(state: State) -> State:

@@ -48,6 +48,14 @@ class Phrase(StrEnum):
     FILED = "filed"
     HELD = "held"
     REJECTED = "rejected"
+    REFUSED = "refused"
+    REVOKED = "revoked"
+    NOT_ENROLLED = "not_enrolled"
+    NOT_PROVEN = "not_proven"
+    DAMAGED = "damaged"
+    WRONG_KEY = "wrong_key"
+    TOO_LARGE = "too_large"
+    CALL_IT = "call_it"
     LOST = "lost"
     AGAIN = "again"
     KEEP_OPEN = "keep_open"
@@ -74,29 +82,37 @@ class Phrase(StrEnum):
 _TABLE: Final = """
 ask_first      ASK FIRST     | ERST/FRAGEN           | DEMANDER/D'ABORD    | PREGUNTE/ANTES
 offline        OFFLINE       | OFFLINE               | HORS LIGNE          | SIN RED
-care_only      CARE ONLY     | NUR PFLEGE            | SOIN SEUL           | SOLO CURAS
+care_only      CARE ONLY     | BEHANDLUNG            | POUR SOINS          | ASISTENCIA
 teaching       +TEACHING     | +LEHRE                | +FORMATION          | +DOCENCIA
 ready          READY         | BEREIT                | PRÊT                | LISTO
 wait           WAIT          | WARTEN                | ATTENDRE            | ESPERE
 kept           KEPT {n}      | FOTO {n}              | PHOTO {n}           | FOTO {n}
-poor           KEPT POOR     | SCHLECHT              | MÉDIOCRE            | DEFICIENTE
+poor           KEPT POOR     | SCHLECHT              | MAUVAISE            | DEFICIENTE
 blurred        BLURRED       | UNSCHARF              | FLOU                | BORROSA
 dark           DARK          | DUNKEL                | SOMBRE              | OSCURA
 bright         BRIGHT        | ZU HELL               | TROP CLAIR          | MUY CLARA
 finished       FINISHED      | FERTIG                | TERMINÉ             | TERMINADO
-new_ask        NEW? ASK      | NEU FRAGEN            | REDEMANDER          | PIDA OTRA/VEZ
+new_ask        NEW? ASK      | NEU FRAGEN            | REDEMANDER          | PREGUNTE/OTRA VEZ
 no_consent     NO CONSENT    | KEINE/ZUSTIMMUNG      | SANS/ACCORD         | SIN/PERMISO
 busy           BUSY          | BESETZT               | OCCUPÉ              | OCUPADO
 sending        SENDING       | SENDET                | ENVOI               | ENVIANDO
 photo          1 PHOTO       | 1 FOTO                | 1 PHOTO             | 1 FOTO
 photos         {n} PHOTOS    | {n} FOTOS             | {n} PHOTOS          | {n} FOTOS
 no_photo       NO PHOTO      | KEIN FOTO             | SANS PHOTO          | SIN FOTO
-saving         SAVING        | SICHERT               | MISE À SÛR          | GUARDANDO
+saving         SAVING        | SICHERT               | SAUVEGARDE          | GUARDANDO
 sealed         SEALED        | VERSIEGELT            | SCELLÉ              | SELLADO
 sent           SENT          | GESENDET              | ENVOYÉ              | ENVIADO
 filed          FILED         | ABGELEGT              | CLASSÉ              | ARCHIVADO
 held           HELD          | IN PRÜFUNG            | À VÉRIFIER          | RETENIDO
 rejected       REJECTED      | ABGELEHNT             | REJETÉ              | RECHAZADO
+refused        REFUSED       | ABGEWIESEN            | REFUSÉ              | DENEGADO
+revoked        REVOKED       | GESPERRT              | RÉVOQUÉ             | BLOQUEADO
+not_enrolled   NOT SET UP    | UNBEKANNT             | INCONNU             | SIN ALTA
+not_proven     NOT PROVEN    | UNBEWIESEN            | NON PROUVÉ          | SIN PRUEBA
+damaged        DAMAGED       | BESCHÄDIGT            | ABÎMÉ               | DAÑADO
+wrong_key      WRONG KEY     | SCHLÜSSEL?            | AUTRE CLÉ           | OTRA CLAVE
+too_large      TOO LARGE     | ZU GROSS              | TROP LOURD          | MUY GRANDE
+call_it        CALL IT       | IT ANRUFEN            | AVISER DSI          | AVISAR TIC
 lost           LOST          | VERLOREN              | PERDU               | PERDIDO
 again          TAKE AGAIN    | NEU MACHEN            | REFAIRE             | REPETIR
 keep_open      KEEP OPEN     | AUFLASSEN             | PAS FERMER          | NO CERRAR
@@ -116,8 +132,8 @@ camera_fault   CAMERA/FAULT  | KAMERA/DEFEKT         | CAMÉRA/EN PANNE     | C�
 ledger_fault   LEDGER/FAULT  | PROTOKOLL/DEFEKT      | JOURNAL/EN PANNE    | REGISTRO/AVERIADO
 keys_ended     KEYS/EXPIRED  | SCHLÜSSEL/ABGELAUFEN  | CLÉS/PÉRIMÉES       | CLAVES/CADUCADAS
 screen_fault   SCREEN/FAULT  | ANZEIGE/DEFEKT        | ÉCRAN/EN PANNE      | PANTALLA/AVERIADA
-consent_stuck  CONSENT/STUCK | ZUSTIMMUNG/KLEMMT     | ACCORD/BLOQUÉ       | PERMISO/ATASCADO
-capture_stuck  CAPTURE/STUCK | AUSLÖSER/KLEMMT       | PHOTO/BLOQUÉ        | FOTO/ATASCADO
+consent_stuck  CONSENT/STUCK | ZUSTIMMUNG/KLEMMT     | BTN ACCORD/COINCÉ   | PERMISO/ATASCADO
+capture_stuck  CAPTURE/STUCK | AUSLÖSER/KLEMMT       | BTN PHOTO/COINCÉ    | FOTO/ATASCADO
 """
 
 

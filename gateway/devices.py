@@ -14,6 +14,7 @@ from typing import Literal
 from base import settings
 from base.durable import write_atomic
 from base.errors import ConfigError, FormatError, VerificationError
+from wire.reasons import Reason
 from wire.signing import PublicKey
 from wire.topics import check_name
 
@@ -23,7 +24,11 @@ Status = Literal["active", "claimed", "revoked"]
 
 
 class NotAdmitted(VerificationError):
-    """The device is unknown, revoked, or not enrolled to the end."""
+    """The device is unknown, revoked, or not enrolled to the end; ``reason`` is for its screen."""
+
+    def __init__(self, why: str, reason: Reason = Reason.NOT_PROVEN) -> None:
+        super().__init__(why)
+        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -66,11 +71,13 @@ class Registry:
         """Return the device if it may send photos now, else raise NotAdmitted."""
         found = self.find(device)
         if found is None:
-            raise NotAdmitted(f"the device {device} is not registered here")
+            why = f"the device {device} is not registered here"
+            raise NotAdmitted(why, Reason.NOT_ENROLLED)
         if found.status == "revoked":
-            raise NotAdmitted(f"the device {device} has been revoked")
+            raise NotAdmitted(f"the device {device} has been revoked", Reason.REVOKED)
         if found.status != "active":
-            raise NotAdmitted(f"the device {device} is not enrolled to the end")
+            why = f"the device {device} is not enrolled to the end"
+            raise NotAdmitted(why, Reason.NOT_ENROLLED)
         return found
 
     def find(self, device: str) -> Device | None:

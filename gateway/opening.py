@@ -22,16 +22,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from base.errors import FormatError, VerificationError, WardsealError
-from gateway.devices import Registry
+from gateway.devices import NotAdmitted, Registry
 from wire import envelope as envelopes
 from wire.envelope import Content, Envelope
 from wire.hpke import RecipientPrivate
 from wire.keyset import SignedKeyset
 from wire.proof import Proof, check_header, check_keyset
+from wire.reasons import Reason, worded
 
 
 class Rejected(WardsealError):
     """The photo does not authenticate or does not decrypt; the text becomes the receipt's."""
+
+    def __init__(self, reason: Reason, why: str) -> None:
+        super().__init__(worded(reason, why))
 
 
 @dataclass(frozen=True)
@@ -70,8 +74,10 @@ class Opener:
         try:
             self._registry.admit(proof.sealed.entry.device)
             return envelopes.parse(untrusted)
-        except (VerificationError, FormatError) as e:
-            raise Rejected(str(e)) from e
+        except NotAdmitted as e:
+            raise Rejected(e.reason, str(e)) from e
+        except FormatError as e:
+            raise Rejected(Reason.DAMAGED, str(e)) from e
 
     def open(self, sealed: Envelope, proof: Proof, out: memoryview) -> Opened:
         """Steps 3 to 6 and 8, into ``out`` of ``header.length`` bytes. Raises Rejected."""
@@ -80,11 +86,12 @@ class Opener:
             (self._keys[box.kid] for box in sealed.recipients if box.kid in self._keys), None
         )
         if key is None:
-            raise Rejected("the photo is sealed to keys that this hospital's gateway does not have")
+            why = "the photo is sealed to keys that this hospital's gateway does not have"
+            raise Rejected(Reason.WRONG_KEY, why)
         try:
             content = envelopes.open_into(sealed, key, out)
         except VerificationError as e:
-            raise Rejected(str(e)) from e
+            raise Rejected(Reason.DAMAGED, str(e)) from e
         except FormatError as e:
             doubts.append(Doubt(f"it decrypts, but holds no photo: {e}"))
         try:

@@ -27,6 +27,7 @@ from gateway.devices import NotAdmitted, Registry
 from gateway.store import Photo, State, Store, WorkKind
 from wire.messages import Busy, Init, Query, Refused, Signed, Status, Unknown
 from wire.proof import Proof, open_proof
+from wire.reasons import Reason, worded
 
 log = logging.getLogger(__name__)
 
@@ -78,10 +79,11 @@ class Reception:
             proof = self._authenticate(device, message)
         except (FormatError, VerificationError) as e:
             self._complaints.about(device, f"photo {message.photo.hex()} refused: {e}")
-            return Refused(message.photo, receipts.clip(str(e), 200))
+            reason = e.reason if isinstance(e, NotAdmitted) else Reason.NOT_PROVEN
+            return _refused(message.photo, reason, str(e))
         if message.size > self._limits.envelope_mib * MIB:
-            most = self._limits.envelope_mib
-            return Refused(message.photo, f"the photo is larger than the {most} MiB taken here")
+            why = f"the photo is larger than the {self._limits.envelope_mib} MiB taken here"
+            return _refused(message.photo, Reason.TOO_LARGE, why)
         # After a power cut the device starts over and all of this is written again.
         with self._store.begin(durable=False) as session:
             return self._admit(session, proof)
@@ -105,7 +107,7 @@ class Reception:
             self._alarm(session, device, photo, why)
             # Whoever came first and has nothing to show for it must not be in the way.
             if row.state not in (State.ARRIVING, State.REJECTED) or self._claimed(row):
-                return Refused(proof.photo, why)
+                return _refused(proof.photo, Reason.NOT_PROVEN, why)
             row.state = State.ARRIVING
         if withdrawal.on_record(session, device, proof.intent.digest.hex(), photo):
             known = receipts.latest(session, device, photo)
@@ -160,3 +162,7 @@ class Reception:
                 .where(Photo.photo.in_(list(photos)), Photo.claimed_by == self._name)
                 .values(claimed_until_ms=until)
             )
+
+
+def _refused(photo: bytes, reason: Reason, why: str) -> Refused:
+    return Refused(photo, receipts.clip(worded(reason, why), 200))

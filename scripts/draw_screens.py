@@ -34,6 +34,7 @@ from appliance.signals import Event, Line  # noqa: E402
 from appliance.state import State  # noqa: E402
 from appliance.viewfinder import draw as draw_finder  # noqa: E402
 from appliance.wording import LANGUAGES  # noqa: E402
+from wire.reasons import Reason, worded  # noqa: E402
 
 LETTERS: Final = "ABCDEFGHIJKLMNOPQRSTUVWXYZ 0123456789+?:!/-.,'()=%&#ÄÖÜÉÈÊËÇÀÂÎÏÔŒÙÛÑÁÍÓÚ¿¡"
 SHEET: Final = ROOT / "docs" / "screens.png"
@@ -136,8 +137,16 @@ def gallery() -> Iterator[Scene]:
     yield _scene("held for a person", held.tell(signals.Held(held.now, 1, _WHEN_MS, "no band")))
     late = Story().finished().wait(6).tell(signals.Link(0, False))
     yield _scene("offline afterwards", late)
-    rejected = Story().finished().wait(6)
-    yield _scene("rejected", rejected.tell(signals.Rejected(rejected.now, 1, "signature")))
+    for why in (Reason.UNSPECIFIED, Reason.DAMAGED, Reason.WRONG_KEY):
+        rejected = Story().finished().wait(6)
+        no = signals.Rejected(rejected.now, 1, worded(why, "in words"))
+        named = "" if why is Reason.UNSPECIFIED else f": {why}"
+        yield _scene(f"rejected{named}", rejected.tell(no))
+    for why in (Reason.REVOKED, Reason.NOT_ENROLLED, Reason.NOT_PROVEN, Reason.TOO_LARGE):
+        refused = Story().finished().wait(6)
+        yield _scene(f"refused: {why}", refused.tell(signals.Refusal(refused.now, why)))
+    asking = Story().tell(signals.Refusal(0, Reason.REVOKED)).opened()
+    yield _scene("consent on a revoked device", asking)
     patient = session.resume(_TWO_PM, next_n=1, release_seconds=30)
     undone = Story(patient).finished().wait(1)
     yield _scene("CONSENT held when idle: UNDO", Story().finished().wait(1).menu(3))

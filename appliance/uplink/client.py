@@ -115,7 +115,7 @@ class Uplink:
         self.link.stop()
         self._selector.unregister(self._bell)
         self._bell.close()
-        self._mailbox.tell(online=False, sent=self._photos.sent())
+        self._mailbox.tell(online=False, sent=self._photos.sent(), refused=self._photos.refused())
 
     def turn(self, longest: float = 60.0) -> None:
         """Wait for something to happen, for ``longest`` seconds at most, and deal with it."""
@@ -136,7 +136,9 @@ class Uplink:
             self._say_state(online=True)
         self._pump(now)
         self.link.flush()
-        self._mailbox.tell(online=self.link.online, sent=self._photos.sent())
+        self._mailbox.tell(
+            online=self.link.online, sent=self._photos.sent(), refused=self._photos.refused()
+        )
 
     def _due(self, now: float) -> float:
         due = [self._look_at]

@@ -13,6 +13,7 @@ from typing import Final, Literal
 
 from base.durable import write_atomic
 from wire import cbor
+from wire.reasons import Reason
 
 log = logging.getLogger(__name__)
 
@@ -61,9 +62,12 @@ class Mailbox:
         self._ring()
         return True
 
-    def tell(self, *, online: bool, sent: Iterable[bytes]) -> None:
-        """Say how the link stands and which photos have been sent whole, when that has changed."""
-        raw = cbor.encode({"online": online, "sent": sorted(sent)[:MOST_SENT]})
+    def tell(self, *, online: bool, sent: Iterable[bytes], refused: Reason | None = None) -> None:
+        """Say how the link stands, which photos have been sent whole, and why some are refused."""
+        said: dict[str, object] = {"online": online, "sent": sorted(sent)[:MOST_SENT]}
+        if refused is not None:
+            said["refused"] = str(refused)
+        raw = cbor.encode(said)
         if raw == self._link:
             return
         try:

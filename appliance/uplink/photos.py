@@ -12,6 +12,7 @@ from appliance.uplink.outbox import Outbox
 from appliance.uplink.transfer import Phase, Piece, Reply, Send, Transfer
 from wire import messages
 from wire.messages import Data, Fin, Init, Query
+from wire.reasons import Reason
 
 log = logging.getLogger(__name__)
 
@@ -73,6 +74,11 @@ class Photos:
     def sent(self) -> list[bytes]:
         """Return the photos that the hospital's side has been given whole."""
         return [photo for photo, transfer in self._transfers.items() if transfer.sent]
+
+    def refused(self) -> Reason | None:
+        """Return why nothing is taken of some photo here: what is wrong with the device first."""
+        said = [t.refusal for t in self._transfers.values() if t.refusal is not None]
+        return min(said, key=list(Reason).index, default=None)
 
     def deadline(self, now: float) -> float | None:
         """When ``pull`` may have something to say without any message heard before."""

@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Final
 
+from wire import reasons
 from wire.messages import (
     CHUNK,
     MIN_CHUNK,
@@ -35,6 +36,7 @@ from wire.messages import (
     Signed,
     Unknown,
 )
+from wire.reasons import Reason
 
 WINDOW: Final = 8
 READY_SECONDS: Final = 10.0
@@ -105,6 +107,7 @@ class Transfer:
         self._restarts = 0
         self._refusals = 0
         self._receipts = 0
+        self.refusal: Reason | None = None  # what the last word from a gateway was, if a no
         self.marks: dict[Phase, float] = {}  # when each phase was first reached
 
     # -- what the caller sees ---------------------------------------------------------------------
@@ -158,10 +161,12 @@ class Transfer:
         elif isinstance(message, Busy):
             self._wait(now + min(float(message.seconds), LONGEST_BUSY_SECONDS))
         else:
+            self.refusal = reasons.code_of(message.reason)
             self._refusals += 1
             self._wait(now + _doubled(REFUSED_SECONDS, self._refusals, LONGEST_REST_SECONDS))
 
     def _ready(self, message: Ready, now: float) -> None:
+        self.refusal = None
         chunks = -(-self._size // self._chunk)
         self._to = message.to
         self._window = min(WINDOW, message.credit)
@@ -192,6 +197,7 @@ class Transfer:
         # In the middle of sending it proves nothing: if it is genuine the file will vanish.
         if self.phase in (Phase.ASKING, Phase.FINISHING, Phase.RESTING):
             self.phase = Phase.RESTING
+            self.refusal = None
             self.marks.setdefault(Phase.RESTING, now)
             self._receipts += 1
             self._asked = self._restarts = self._refusals = 0

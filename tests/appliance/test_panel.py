@@ -10,10 +10,13 @@ import pytest
 from appliance import orders
 from appliance.custody import Recovered
 from appliance.photos import Stage
+from appliance.post import LinkState
+from base import doorbell
 from tests.appliance.panel_rig import Rig
 from tests.appliance.ward import DEVICE, Hospital
-from wire import events, keyset, ledger
+from wire import events, keyset, ledger, shapes
 from wire.messages import Status
+from wire.reasons import Reason
 
 
 @pytest.fixture
@@ -71,6 +74,17 @@ def test_P5_a_photo_is_filed_and_wiped_on_a_signed_receipt_and_not_before(rig: R
     assert not list(rig.ward.paths.outbox.iterdir())
     order = [type(body) for body in rig.ward.bodies()][-2:]
     assert order == [events.ReceiptSeen, events.Wiped]
+
+
+def test_P8_a_refusal_that_nobody_signed_changes_words_and_wipes_nothing(rig: Rig) -> None:
+    _, photo = _released(rig)
+    entries = len(rig.ward.bodies())
+    raw = shapes.pack(LinkState(True, (photo,), Reason.REVOKED))
+    (rig.ward.paths.mailbox / "link").write_bytes(raw)
+    doorbell.ring(rig.ward.paths.panel_bell)
+    rig.until(lambda: rig.state.refused is Reason.REVOKED, "the refusal")
+    assert rig.ward.spool.envelope_path(photo).exists()
+    assert len(rig.ward.bodies()) == entries
 
 
 @pytest.mark.parametrize("status", [Status.HELD, Status.UNDONE])

@@ -12,6 +12,7 @@ from appliance.signals import Line
 from appliance.state import Mode
 from appliance.wording import LANGUAGES
 from tests.appliance.rehearsal import Rehearsal
+from wire.reasons import Reason
 
 FILED_MS = (14 * 3600 + 3 * 60) * 1000
 
@@ -198,12 +199,58 @@ def test_P5_a_rejection_is_said_inside_the_window_before_a_press_counts_it_as_re
 
 
 @pytest.mark.parametrize(
+    ("why", "said"),
+    [
+        ("damaged: the photo was changed", ("REJECTED", "1 PHOTO", "DAMAGED", "CALL IT")),
+        ("wrong-key: sealed to others", ("REJECTED", "1 PHOTO", "WRONG KEY", "CALL IT")),
+        ("a text of an older gateway: no code", ("REJECTED", "1 PHOTO", "CALL IT")),
+        ("a-newer-code: not known here", ("REJECTED", "1 PHOTO", "CALL IT")),
+        ("", ("REJECTED", "1 PHOTO", "CALL IT")),
+    ],
+)
+def test_a_rejection_is_said_with_its_reason_and_whom_to_call(
+    ward: Rehearsal, why: str, said: tuple[str, ...]
+) -> None:
+    ward.open_window()
+    n = ward.photo()
+    ward.consent()
+    ward.wait(6)
+    ward.tell(signals.Rejected(ward.now, n, why))
+    assert words(ward) == said
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [
+        (Reason.REVOKED, ("REVOKED", "CALL IT", "KEEP OPEN")),
+        (Reason.NOT_ENROLLED, ("NOT SET UP", "CALL IT", "KEEP OPEN")),
+        (Reason.TOO_LARGE, ("REFUSED", "TOO LARGE", "CALL IT", "KEEP OPEN")),
+        (Reason.UNSPECIFIED, ("REFUSED", "CALL IT", "KEEP OPEN")),
+    ],
+)
+def test_P8_who_refuses_without_a_signature_changes_words_and_nothing_else(
+    ward: Rehearsal, reason: Reason, said: tuple[str, ...]
+) -> None:
+    ward.open_window()
+    ward.photo()
+    ward.consent()
+    ward.wait(6)
+    assert ward.tell(signals.Refusal(ward.now, reason)) == ()
+    assert words(ward) == said
+    ward.consent()  # a stranger's word takes the device from nobody
+    assert ward.state.window is not None
+    assert said[0] in words(ward)
+    ward.tell(signals.Refusal(ward.now, None))
+    assert said[0] not in words(ward)
+
+
+@pytest.mark.parametrize(
     ("event", "said"),
     [
-        (signals.LedgerFault(0, "read-only"), ("LEDGER", "FAULT")),
-        (signals.CameraFault(0, "no_camera"), ("CAMERA", "FAULT")),
-        (signals.ScreenFault(0, True), ("SCREEN", "FAULT")),
-        (signals.KeysEnded(0, True), ("KEYS", "EXPIRED")),
+        (signals.LedgerFault(0, "read-only"), ("LEDGER", "FAULT", "CALL IT")),
+        (signals.CameraFault(0, "no_camera"), ("CAMERA", "FAULT", "CALL IT")),
+        (signals.ScreenFault(0, True), ("SCREEN", "FAULT", "CALL IT")),
+        (signals.KeysEnded(0, True), ("KEYS", "EXPIRED", "CALL IT")),
         (signals.Stuck(0, Line.CONSENT), ("CONSENT", "STUCK")),
         (signals.Stuck(0, Line.CAPTURE), ("CAPTURE", "STUCK")),
         (signals.Spool(0, True), ("BUSY", "SENDING")),

@@ -162,6 +162,7 @@ def test_what_does_not_authenticate_or_decrypt_is_rejected_and_not_kept(
     photo = device.photo(recipients=hospital.keyset.keyset.recipients[:1], **changes)
     receipt = hospital.receive(device, photo)
     assert receipt.status == Status.REJECTED
+    assert receipt.reason.startswith("damaged: ")
     assert why in receipt.reason
     assert not list(hospital.state.glob(f"*/{photo.hex}*"))
     assert ("rejected", photo.hex, receipt.reason) in hospital.worklist()
@@ -173,7 +174,7 @@ def test_a_photo_sealed_to_strangers_is_rejected(hospital: Hospital, device: Dev
     receipt = hospital.receive(device, device.photo(recipients=(stranger,)))
     assert (receipt.status, receipt.reason) == (
         Status.REJECTED,
-        "the photo is sealed to keys that this hospital's gateway does not have",
+        "wrong-key: the photo is sealed to keys that this hospital's gateway does not have",
     )
 
 
@@ -199,7 +200,7 @@ def test_a_device_revoked_while_it_sends_is_rejected(hospital: Hospital, device:
     receipt = hospital.read(hospital.expect(Signed))
     assert (receipt.status, receipt.reason) == (
         Status.REJECTED,
-        "the device ward3-bed12 has been revoked",
+        "revoked: the device ward3-bed12 has been revoked",
     )
 
 

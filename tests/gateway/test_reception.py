@@ -27,8 +27,8 @@ def nothing_was_taken(hospital: Hospital) -> bool:
 @pytest.mark.parametrize(
     ("status", "why"),
     [
-        ("revoked", "the device ward3-bed12 has been revoked"),
-        ("claimed", "the device ward3-bed12 is not enrolled to the end"),
+        ("revoked", "revoked: the device ward3-bed12 has been revoked"),
+        ("claimed", "not-enrolled: the device ward3-bed12 is not enrolled to the end"),
     ],
 )
 def test_a_device_that_is_not_active_is_refused_and_nothing_is_taken(
@@ -51,7 +51,7 @@ def test_a_revocation_holds_from_the_next_message_on(hospital: Hospital, device:
 def test_an_unknown_device_is_refused(hospital: Hospital) -> None:
     stranger = Device("ward9-bed1", hospital.keyset)
     photo = stranger.photo()
-    why = "the device ward9-bed1 is not registered here"
+    why = "not-enrolled: the device ward9-bed1 is not registered here"
     assert hospital.ask(stranger, photo) == Refused(photo.id, why)
     assert nothing_was_taken(hospital)
 
@@ -139,7 +139,7 @@ def test_P8_an_init_that_does_not_hold_together_takes_nothing(
     lying: Photo = lie(device, photo)
     answer = hospital.answer(device, lying.init(photo=photo.id, size=len(photo.envelope)))
     assert isinstance(answer, Refused), answer
-    assert answer.reason
+    assert answer.reason.startswith("not-proven: ")
     assert nothing_was_taken(hospital)
     assert hospital.receive(device, device.photo()).status == Status.FILED
 
@@ -148,7 +148,7 @@ def test_a_photo_beyond_the_limit_is_refused_in_words(tmp_path: Path) -> None:
     hospital = Hospital(tmp_path, {"limits": {"envelope_mib": 1}}).open()
     device = hospital.enrol()
     photo = device.photo(content=bytes(1024 * 1024 + 1))
-    why = "the photo is larger than the 1 MiB taken here"
+    why = "too-large: the photo is larger than the 1 MiB taken here"
     assert hospital.ask(device, photo) == Refused(photo.id, why)
     hospital.close()
 

@@ -167,7 +167,7 @@ def test_several_photos_go_oldest_first_and_none_waits_for_a_refused_one(ward: W
 
     def answer(what: object) -> object | None:
         if isinstance(what, Init) and what.photo == refused:
-            return Refused(refused, "not enrolled")
+            return Refused(refused, "revoked: the device bed-1 has been revoked")
         if isinstance(what, Init) and what.photo == busy:
             return Busy(busy, 60)
         return ward.hospital.usual(what)
@@ -176,6 +176,11 @@ def test_several_photos_go_oldest_first_and_none_waits_for_a_refused_one(ward: W
     photos = [ward.release(envelope) for envelope in envelopes]
     ward.until(lambda: len(ward.hospital.photos) == 3, 10, "three photos")
     assert list(ward.hospital.photos) == photos[2:]
+    assert ward.link_state()["refused"] == "revoked"
+    ward.hospital.answer = ward.hospital.usual
+    wipe_file(ward.outbox / f"{refused.hex()}.cose")  # undone, say: nothing is refused any more
+    doorbell.ring(ward.bell)
+    ward.until(lambda: "refused" not in ward.link_state(), 10, "no refusal")
 
 
 def test_nothing_of_a_photo_is_sent_before_ready(ward: Ward) -> None:

@@ -14,6 +14,7 @@ from appliance.uplink.transfer import Piece
 from base.memory import wipe_file
 from wire import cbor
 from wire.messages import MIN_CHUNK, Busy, Init, Ready, Refused
+from wire.reasons import Reason
 
 ENTRIES = (b"consent", b"intent", b"sealed")
 
@@ -117,6 +118,26 @@ def test_two_at_once_oldest_first(tmp_path: Path) -> None:
     photos.heard(Refused(names[0], "no"), 1.0)
     photos.heard(Busy(names[1], 9), 1.0)
     assert everything(photos, 1.0) == [(name, Init) for name in names[2:4]]
+
+
+def test_what_is_wrong_with_the_device_is_said_before_what_is_wrong_with_a_photo(
+    tmp_path: Path,
+) -> None:
+    first, second = put(tmp_path, 1, age=2), put(tmp_path, 2, age=1)
+    photos = Photos(Outbox(tmp_path))
+    photos.look(0.0)
+    photos.online(0.0, MIN_CHUNK)
+    everything(photos, 0.0)
+    assert photos.refused() is None
+    photos.heard(Refused(first, "too-large: the photo is larger than 8 MiB"), 0.0)
+    assert photos.refused() is Reason.TOO_LARGE
+    photos.heard(Refused(second, "revoked: the device has been revoked"), 0.0)
+    assert photos.refused() is Reason.REVOKED
+    everything(photos, 100.0)
+    photos.heard(Ready(second, "gw", b"", 8), 100.0)
+    assert photos.refused() is Reason.TOO_LARGE
+    photos.heard(Refused(first, "because"), 100.0)
+    assert photos.refused() is Reason.UNSPECIFIED
 
 
 def test_a_photo_that_is_gone_is_forgotten_at_the_next_look_or_read(tmp_path: Path) -> None:
