@@ -32,7 +32,8 @@ find_python() { # prints the Python to build .venv from
   for candidate in ${WARDSEAL_PYTHON:+"$WARDSEAL_PYTHON"} \
     python3 python3.13 python3.12 python3.11 /usr/bin/python3; do
     if python_fits "$candidate"; then
-      "$candidate" -c 'import sys; print(sys.executable)' # past any wrapper such as pyenv's
+      # Past any wrapper such as pyenv's, and past our own .venv, which may be made anew.
+      "$candidate" -c 'import os, sys; print(os.path.realpath(sys.executable))'
       return
     fi
   done
@@ -50,8 +51,8 @@ missing_packages() { # missing_packages runtime|dev|interop: Debian's names, one
   has_library libturbojpeg.so.0 || echo libturbojpeg0
   has_library libseccomp.so.2 || echo libseccomp2
   [ "$1" = runtime ] || has_program shellcheck || echo shellcheck
-  [ "$1" != interop ] || has_program node || echo nodejs
-  [ "$1" != interop ] || has_program npm || echo npm
+  [ "$1" = runtime ] || has_program node || echo nodejs
+  [ "$1" = runtime ] || has_program npm || echo npm
 }
 
 # Debian starts every service it installs. We want mosquitto's program, not a second broker on
@@ -139,6 +140,21 @@ CPython 3.11 to 3.13 on 64-bit x86 and ARM (this is $("$python" --version) on $(
   } >"$record"
 }
 
+# ---- node_modules --------------------------------------------------------------------------
+
+# Peers that tests talk to and that npm brings; each folder has a lock of its own.
+make_node_modules() {
+  local folder lock
+  while IFS= read -r lock; do
+    folder=$(dirname "$lock")
+    cmp --silent "$lock" "$folder/node_modules/made-from" 2>/dev/null && continue
+    say "Installing what $(basename "$folder") needs from npm"
+    npm ci --prefix "$folder" --no-audit --no-fund --ignore-scripts --loglevel=error >&2 ||
+      die "npm could not install from $lock; its own words are above"
+    cp "$lock" "$folder/node_modules/made-from"
+  done < <(find "$root/tests" -name node_modules -prune -o -name package-lock.json -print)
+}
+
 set_up() { # set_up runtime|dev|interop
   local kind=$1 lock=requirements-dev.lock packages
   [ "$kind" != runtime ] || lock=requirements.lock
@@ -155,5 +171,6 @@ set_up() { # set_up runtime|dev|interop
   (
     flock 9
     make_venv "$lock"
+    [ "$kind" = runtime ] || make_node_modules
   ) 9<"$root/scripts" || exit 1
 }
