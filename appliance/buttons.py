@@ -143,6 +143,10 @@ class Buttons:
             events += contact.settled(now, bool(self._devices[line].is_active))
         return sorted(events, key=lambda event: event.at)
 
+    def is_down(self, line: Line) -> bool:
+        """Whether a button is down, as far as has been told."""
+        return self._contacts[line].down
+
     def deadline(self) -> int | None:
         """Return when ``events`` may have something to say without a further edge."""
         due = [contact.deadline() for contact in self._contacts.values()]

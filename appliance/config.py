@@ -3,7 +3,9 @@
 Relative paths are taken from the file's folder. Nothing secret stands in the file itself.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import datetime, time
 from pathlib import Path
 from typing import Literal
 
@@ -151,7 +153,11 @@ class CameraSettings:
 
 @dataclass(frozen=True)
 class HardwareSettings:
-    """Buttons, lamp, buzzer (GPIO numbers, BCM) and the OLED, as wired."""
+    """Buttons, lamp, buzzer (GPIO numbers, BCM) and the OLED, as wired.
+
+    The foot switch lies on ``capture_pin``, beside the button. ``oled_dc_pin`` and
+    ``oled_reset_pin`` are two more wires of an OLED on SPI; on I2C they are free.
+    """
 
     adapter: Literal["gpio", "simulated"] = "gpio"
     consent_pin: int = 17
@@ -162,6 +168,66 @@ class HardwareSettings:
     oled_bus: Literal["i2c", "spi"] = "i2c"
     oled_port: int = 1
     oled_address: int = 0x3C
+    oled_dc_pin: int = 24
+    oled_reset_pin: int = 25
+
+    def __post_init__(self) -> None:
+        if self.oled_port not in (0, 1):
+            raise ConfigError("oled_port", "use 0 or 1: a Pi's header has no other bus")
+        if not 0x08 <= self.oled_address <= 0x77:
+            raise ConfigError("oled_address", "use 0x3C, or 0x3D where its jumper is set")
+        taken = {pin: f"{whose}, so leave it free" for pin, whose in self._reserved()}
+        for name in self._wires():
+            pin = getattr(self, name)
+            if not 0 <= pin <= 27:
+                raise ConfigError(name, "use a GPIO number, 0 to 27, not the number of the contact")
+            if pin in taken:
+                raise ConfigError(name, f"GPIO {pin} {taken[pin]}")
+            taken[pin] = f"is {name} already; each needs one of its own"
+
+    def _wires(self) -> tuple[str, ...]:
+        wires = ("consent_pin", "capture_pin", "lamp_pin", "buzzer_pin")
+        return wires if self.oled_bus == "i2c" else (*wires, "oled_dc_pin", "oled_reset_pin")
+
+    def _reserved(self) -> Iterator[tuple[int, str]]:
+        """The pins that a Pi, or the OLED's bus, has another use for."""
+        bus = {"i2c": ((0, 1), (2, 3)), "spi": ((7, 8, 9, 10, 11), (18, 19, 20, 21))}
+        yield from ((pin, "tells the Pi which boards sit on it") for pin in (0, 1))
+        yield from ((pin, "is the serial port") for pin in (14, 15))
+        name = f"{self.oled_bus.upper()} {self.oled_port}"
+        lines = bus[self.oled_bus][self.oled_port]
+        yield from ((pin, f"belongs to the OLED's bus ({name})") for pin in lines)
+
+
+@dataclass(frozen=True)
+class NightSettings:
+    """From ``begin`` to ``end`` ("21:30", the device's local time) the screen is dim and the
+    buzzer quiet; both empty: never. A device that does not know the time has no night."""
+
+    begin: str = ""
+    end: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("begin", "end"):
+            text = getattr(self, name)
+            if bool(text) != bool(self.begin or self.end):
+                raise ConfigError(name, "is missing: a night has a begin and an end")
+            if text:
+                _time_of_day(name, text)
+
+    def covers(self, at: time) -> bool:
+        """Whether it is night at this time of day."""
+        if not self.begin:
+            return False
+        begin, end = _time_of_day("begin", self.begin), _time_of_day("end", self.end)
+        return begin <= at < end if begin <= end else at >= begin or at < end
+
+
+def _time_of_day(name: str, text: str) -> time:
+    try:
+        return datetime.strptime(text, "%H:%M").time()  # noqa: DTZ007
+    except ValueError as e:
+        raise ConfigError(name, f'{text!r} is no time of day: write "21:30"') from e
 
 
 @dataclass(frozen=True)
@@ -183,6 +249,7 @@ class ApplianceConfig:
     window: WindowSettings = field(default_factory=WindowSettings)
     camera: CameraSettings = field(default_factory=CameraSettings)
     hardware: HardwareSettings = field(default_factory=HardwareSettings)
+    night: NightSettings = field(default_factory=NightSettings)
     spool: SpoolSettings = field(default_factory=SpoolSettings)
 
 

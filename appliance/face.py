@@ -9,6 +9,7 @@ when the window closes.
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from datetime import datetime, time
 from typing import Any, Final
 
 from PIL import Image
@@ -41,12 +42,20 @@ _STALE: Final = 1_000_000_000
 Watcher = Callable[[Shown], None]
 
 
+def never(_: time) -> bool:
+    """No night."""
+    return False
+
+
 def nobody(_: Shown) -> None:
     """Nobody watches a real device but the people around it."""
 
 
 class Face:
-    """``place``: the bed, shown when idle; ``watch`` hears of everything that changes."""
+    """``place``: the bed, shown when idle; ``watch`` hears of everything that changes.
+
+    ``night``: whether a time of day is; then the screen is dim and the buzzer quiet.
+    """
 
     def __init__(
         self,
@@ -56,6 +65,7 @@ class Face:
         clock: Clock,
         language: str,
         place: str = "",
+        night: Callable[[time], bool] = never,
         watch: Watcher = nobody,
     ) -> None:
         self._oled = oled
@@ -63,6 +73,8 @@ class Face:
         self._clock = clock
         self._language = language
         self._place = place.upper()
+        self._covers = night
+        self._night = False
         self._watch = watch
         self._screen = Screen()
         self._shown = Shown()
@@ -73,7 +85,9 @@ class Face:
     def show(self, state: State) -> None:
         """Draw what the state says, if it is not what is shown already."""
         now = self._clock.monotonic_ns()
-        screen = view(state, now, self._language, place=self._place, times=self._wall_times(now))
+        times = self._wall_times(now)
+        night = self._is_night(times, now)
+        screen = view(state, now, self._language, place=self._place, times=times)
         if not screen.finder and self._seen:
             self._bits.wipe()
             self._seen = False
@@ -84,8 +98,8 @@ class Face:
             online=state.online,
         )
         stale = now - self._painted >= _STALE
-        if screen != self._screen or stale or self._oled.broken:
-            self._screen = screen
+        if screen != self._screen or night != self._night or stale or self._oled.broken:
+            self._screen, self._night = screen, night
             self._paint()
         self._tell()
 
@@ -104,7 +118,7 @@ class Face:
 
     def buzz(self, pattern: Buzzer) -> None:
         """Sound a pattern."""
-        self._lights.buzz(pattern)
+        self._lights.buzz(pattern, quiet=self._night)
         self._tell()
 
     def tick(self) -> None:
@@ -133,7 +147,13 @@ class Face:
         if self._seen:
             bits: Any = self._bits.view[:VIEW_BYTES]  # Pillow's types know no memoryview
             finder = Image.frombuffer("1", (WIDTH, HEIGHT), bits, "raw", "1", 0, 1)
-        self._oled.show(draw(self._screen, finder), dim=self._screen.dim)
+        self._oled.show(draw(self._screen, finder), dim=self._screen.dim or self._night)
+
+    def _is_night(self, times: WallTimes, now: int) -> bool:
+        if times.offset_ms is None:
+            return False
+        wall = datetime.fromtimestamp((now // 1_000_000 + times.offset_ms) / 1000)  # noqa: DTZ006
+        return self._covers(wall.time())
 
     def _wall_times(self, now: int) -> WallTimes:
         wall = self._clock.wall(0)

@@ -4,6 +4,7 @@ Called by ``appliance.__main__`` when it puts a panel together. What is not used
 imported: a real device loads nothing simulated, and the other way round.
 """
 
+from dataclasses import dataclass
 from selectors import BaseSelector
 
 from appliance.buttons import Buttons
@@ -23,10 +24,24 @@ def clock_of(config: ApplianceConfig) -> Clock:
     return SystemClock()
 
 
-def hands_and_face(
-    config: ApplianceConfig, selector: BaseSelector, clock: Clock
-) -> tuple[Buttons, Face]:
-    """Return buttons, and screen with lamp and buzzer; EnvironmentProblem when there are none.
+@dataclass(frozen=True)
+class Fittings:
+    """What hangs on the device's pins and bus; ``watch`` passes on what can be seen of it."""
+
+    buttons: Buttons
+    lights: Lights
+    oled: Oled
+    watch: Watcher
+
+    def close(self) -> None:
+        """Lamp off, screen dark, pins free."""
+        self.buttons.close()
+        self.lights.close()
+        self.oled.close()
+
+
+def fit(config: ApplianceConfig, selector: BaseSelector, clock: Clock) -> Fittings:
+    """Return the parts as they are wired; EnvironmentProblem when there are none.
 
     A simulated ward listens on ``paths.world_socket`` and is served by ``selector``.
     """
@@ -46,6 +61,10 @@ def hands_and_face(
         )
         panel = SimulatedPanel(hardware.oled_driver)
         factory, open_bus = ward.factory, panel.open_bus
+        if hardware.oled_bus == "spi":
+            open_bus = panel.open_spi(
+                factory, dc_pin=hardware.oled_dc_pin, reset_pin=hardware.oled_reset_pin
+            )
         bedside = Bedside(config.paths.world_socket, ward=ward, panel=panel)
         bedside.register(selector)
         watch = bedside.publish
@@ -56,7 +75,12 @@ def hands_and_face(
         if hardware.oled_bus == "i2c":
             open_bus = oled.i2c(hardware.oled_port, hardware.oled_address)
         else:
-            open_bus = oled.spi(hardware.oled_port, factory)
+            open_bus = oled.spi(
+                hardware.oled_port,
+                factory,
+                dc_pin=hardware.oled_dc_pin,
+                reset_pin=hardware.oled_reset_pin,
+            )
     buttons = Buttons(
         factory,
         consent_pin=hardware.consent_pin,
@@ -64,13 +88,21 @@ def hands_and_face(
         clock=now,
     )
     lights = Lights(factory, lamp_pin=hardware.lamp_pin, buzzer_pin=hardware.buzzer_pin, clock=now)
-    screen = Oled(hardware.oled_driver, open_bus, now)
+    return Fittings(buttons, lights, Oled(hardware.oled_driver, open_bus, now), watch)
+
+
+def hands_and_face(
+    config: ApplianceConfig, selector: BaseSelector, clock: Clock
+) -> tuple[Buttons, Face]:
+    """Return buttons, and screen with lamp and buzzer, for a panel."""
+    parts = fit(config, selector, clock)
     face = Face(
-        oled=screen,
-        lights=lights,
+        oled=parts.oled,
+        lights=parts.lights,
         clock=clock,
         language=config.device.language,
         place=config.device.bed,
-        watch=watch,
+        night=config.night.covers,
+        watch=parts.watch,
     )
-    return buttons, face
+    return parts.buttons, face

@@ -3,7 +3,8 @@
 The lamp is for the patient: on means that the camera can see you. It is only ever set, never
 blinked. The buzzer is for a nurse who does not look at the screen; each pattern can be told
 from the others by ear: good things are short, bad things are long, and a bad one is never cut
-off by a lesser one.
+off by a lesser one. At night (``quiet``) the same patterns are ticks instead of tones: a buzzer
+has no volume, but what sounds for a quarter of the time is heard at the bedside only.
 
 Patterns are played by the panel's loop (``tick`` at ``deadline``), not by a thread. Times are
 nanoseconds of ``clock``; pattern lengths are milliseconds, on and off in turn.
@@ -26,6 +27,18 @@ PATTERNS: Final[dict[Buzzer, tuple[int, ...]]] = {
     Buzzer.BAD: (400, 200, 400, 200, 400),
 }
 _MS: Final = 1_000_000
+_QUIETER: Final = 4
+_SHORTEST: Final = 5
+"""Milliseconds: a buzzer needs them to be heard at all."""
+
+
+def quietly(pattern: tuple[int, ...]) -> tuple[int, ...]:
+    """Return a pattern for the night: its tones cut short, its rhythm as it was."""
+    beats = []
+    for tone, pause in zip(pattern[::2], (*pattern[1::2], 0), strict=True):
+        short = max(_SHORTEST, tone // _QUIETER)
+        beats += [short, tone - short + pause]
+    return tuple(beats[:-1])
 
 
 class Lights:
@@ -59,13 +72,14 @@ class Lights:
         else:
             self._lamp.off()
 
-    def buzz(self, pattern: Buzzer) -> None:
+    def buzz(self, pattern: Buzzer, *, quiet: bool = False) -> None:
         """Begin a pattern; it takes the place of the one that is playing, unless that is BAD."""
         if self._playing is Buzzer.BAD and pattern is not Buzzer.BAD:
             return
         at = self._clock()
         self._switches = []
-        for length in PATTERNS[pattern]:
+        beats = PATTERNS[pattern]
+        for length in quietly(beats) if quiet else beats:
             at += length * _MS
             self._switches.append(at)
         self._playing = pattern

@@ -12,11 +12,13 @@ Times are nanoseconds of ``clock``.
 
 import logging
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any, Final, Protocol
 
 from PIL import Image
 
-from base.errors import ConfigError
+from base import nodes
+from base.errors import ConfigError, EnvironmentProblem
 
 log = logging.getLogger(__name__)
 
@@ -122,6 +124,7 @@ class Oled:
         self._wire.noted()
         self._retry = 0
         self._bright = BRIGHT
+        self._told = False
         self.broken = True
 
     def show(self, picture: Image.Image, *, dim: bool = False) -> None:
@@ -138,13 +141,14 @@ class Oled:
                 self._device.contrast(bright)
                 self._bright = bright
         except self._fails as e:
-            if not self.broken:
+            if not self._told:
                 log.error("the screen does not answer: %s", e)
+            self._told = True
             self._wire.drop()
             self._retry = self._clock() + RETRY
             self.broken = True
         else:
-            self.broken = False
+            self.broken = self._told = False
 
     def deadline(self) -> int | None:
         """When a broken panel is worth another try."""
@@ -159,30 +163,72 @@ class Oled:
         self._wire.drop()
 
 
+def _look_for(node: str, kind: str) -> None:
+    """Say of a bus what luma does not: whose leave is missing, and which rule gives it."""
+    if found := nodes.trouble(node, f"switch it on: raspi-config nonint do_{kind} 0"):
+        raise OSError(f"{found.says}. {found.mend}")
+
+
 def i2c(port: int, address: int) -> Callable[[], Bus]:
     """Return what opens the panel at ``address`` on ``/dev/i2c-<port>``."""
 
     def open_bus() -> Bus:
         from luma.core.interface.serial import i2c as luma_i2c
 
+        _look_for(f"dev/i2c-{port}", "i2c")
         bus: Bus = luma_i2c(port=port, address=address)
         return bus
 
     return open_bus
 
 
-def spi(port: int, factory: Any, *, dc_pin: int = 24, reset_pin: int = 25) -> Callable[[], Bus]:
-    """Return what opens the panel on ``/dev/spidev<port>.0``; two of its lines are pins."""
+def spi(
+    port: int, factory: Any, *, dc_pin: int, reset_pin: int, spidev: Any = None
+) -> Callable[[], Bus]:
+    """Return what opens the panel on ``/dev/spidev<port>.0``; two of its lines are pins.
 
-    def open_bus() -> Bus:
+    ``spidev``: an ``SpiDev`` in place of the kernel's, for a panel that is simulated. On SPI a
+    panel never answers: one that was unplugged is not noticed (docs/decisions/0027).
+    """
+    if spidev is None and find_spec("spidev") is None:
+        raise EnvironmentProblem(
+            "the package spidev is missing, without which no OLED on SPI can be driven: install"
+            " python3-spidev, or wire the OLED to I2C (hardware.oled_bus)"
+        )
+    return lambda: _SpiBus(port, factory, dc_pin, reset_pin, spidev)
+
+
+class _SpiBus:
+    """luma's SPI with the panel's two pins, which luma lets go only if they are its own."""
+
+    def __init__(self, port: int, factory: Any, dc_pin: int, reset_pin: int, spidev: Any) -> None:
         from luma.core.interface.serial import spi as luma_spi
 
-        bus: Bus = luma_spi(
-            port=port, device=0, gpio=_Lines(factory), gpio_DC=dc_pin, gpio_RST=reset_pin
-        )
-        return bus
+        if spidev is None:
+            _look_for(f"dev/spidev{port}.0", "spi")
+        self._lines = _Lines(factory)
+        try:
+            self._spi: Any = luma_spi(
+                spi=spidev,
+                port=port,
+                device=0,
+                gpio=self._lines,
+                gpio_DC=dc_pin,
+                gpio_RST=reset_pin,
+            )
+        except BaseException:
+            self._lines.cleanup()
+            raise
 
-    return open_bus
+    def command(self, *commands: int) -> None:
+        self._spi.command(*commands)
+
+    def data(self, data: list[int]) -> None:
+        self._spi.data(data)
+
+    def cleanup(self) -> None:
+        self._lines.cleanup()
+        self._spi.cleanup()
 
 
 class _Lines:
@@ -202,7 +248,7 @@ class _Lines:
     def output(self, pin: int, value: int) -> None:
         self._pins[pin].value = value
 
-    def cleanup(self, _pins: object = None) -> None:
+    def cleanup(self) -> None:
         for pin in self._pins.values():
             pin.close()
         self._pins.clear()

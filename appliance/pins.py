@@ -11,6 +11,7 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
+from base import nodes
 from base.errors import EnvironmentProblem
 
 Factory = Any
@@ -40,10 +41,9 @@ def open_lgpio(run: Path) -> Factory:
     try:
         return LGPIOFactory()
     except Exception as e:
-        raise EnvironmentProblem(
-            f"the pins cannot be opened ({e}): is there a /dev/gpiochip*, and is this user in"
-            " its group?"
-        ) from e
+        found = nodes.trouble("dev/gpiochip*", "the device needs a Raspberry Pi's pins")
+        why = f"{found.says}. {found.mend}" if found else "does another program hold them?"
+        raise EnvironmentProblem(f"the pins cannot be opened ({e}): {why}") from e
 
 
 def checked(factory: Factory) -> Factory:

@@ -23,6 +23,22 @@ def hang(path: Path) -> socket.socket:
     return bell
 
 
+def is_heard(path: Path) -> bool:
+    """Whether somebody listens at ``path``; it costs one ring, which means nothing.
+
+    OSError when we may not ring there.
+    """
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as bell:
+        bell.setblocking(False)
+        try:
+            bell.sendto(b"!", str(path))
+        except BlockingIOError:
+            return True
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+    return True
+
+
 def hush(bell: socket.socket) -> None:
     """Take every ring that has come, before looking at what they were about."""
     with contextlib.suppress(BlockingIOError):

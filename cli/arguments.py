@@ -92,6 +92,7 @@ Without --role it looks at everything that can be judged without one.
   wardseal check --role darkroom
   sudo -u wardseal-panel wardseal check --role panel --config /etc/wardseal/appliance.toml
   wardseal check --role gateway --config gateway.toml --json
+  wardseal check --wiring --config /etc/wardseal/appliance.toml
 """,
     )
     check.add_argument("--role", choices=["panel", "darkroom", "uplink", "gateway"])
@@ -99,6 +100,12 @@ Without --role it looks at everything that can be judged without one.
         "--config", type=Path, metavar="FILE", help="also look at what these settings name"
     )
     check.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    check.add_argument(
+        "--wiring",
+        action="store_true",
+        help="walk through a ward device's buttons, foot switch, lamp, buzzer, screen and camera,"
+        " one by one, while its panel is stopped (with --config)",
+    )
     check.set_defaults(run="cli.check:check")
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from base.errors import ConfigError
 from cli import check_machine
-from cli.findings import GATEWAY, Finding, Machine, State, broken, ok
-from cli.outcome import OK, WRONG
+from cli.findings import GATEWAY, PANEL, Finding, Machine, State, broken, ok
+from cli.outcome import OK, WRONG, UsageError
 from cli.terminal import plain, read_file
 
 _LARGEST_SETTINGS = 1 << 20
@@ -18,7 +18,10 @@ _LARGEST_SETTINGS = 1 << 20
 
 def check(arguments: Namespace) -> int:
     """``check``; the exit code is 1 when something is BROKEN, whatever is off."""
-    findings = examine(Machine(), arguments.role, arguments.config)
+    if arguments.wiring:
+        findings = _wiring(arguments)
+    else:
+        findings = examine(Machine(), arguments.role, arguments.config)
     healthy = all(finding.state is not State.BROKEN for finding in findings)
     if arguments.json:
         lines = [asdict(finding) for finding in findings]
@@ -26,6 +29,18 @@ def check(arguments: Namespace) -> int:
     else:
         _tell(findings)
     return OK if healthy else WRONG
+
+
+def _wiring(arguments: Namespace) -> list[Finding]:
+    if arguments.config is None or arguments.role not in {None, PANEL} or arguments.json:
+        raise UsageError(
+            "--wiring goes with --config FILE, the device's settings; with no other role than the"
+            " panel's, and without --json: it asks and waits for answers"
+        )
+    from appliance.config import load
+    from cli.check_wiring import walk
+
+    return walk(load(arguments.config))
 
 
 def examine(machine: Machine, role: str | None, config: Path | None) -> list[Finding]:

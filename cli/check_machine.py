@@ -188,29 +188,24 @@ def hpke(machine: Machine) -> Finding:
 
 def gpio(machine: Machine) -> Finding:
     """The buttons, the lamp and the buzzer hang on it."""
-    chips = machine.has("dev/gpiochip*")
-    if chips:
-        return ok("GPIO", f"there for buttons and lamp (/{chips[0]})")
-    return off("GPIO", "none here, so no real buttons (/dev/gpiochip*)", "use a Raspberry Pi")
+    if found := machine.trouble("dev/gpiochip*", "use a Raspberry Pi"):
+        return off("GPIO", f"no real buttons: {found.says}", found.mend)
+    return ok("GPIO", f"there for buttons and lamp (/{machine.has('dev/gpiochip*')[0]})")
 
 
 def bus(machine: Machine, kind: str = "i2c", port: int = 1) -> Finding:
     """The OLED hangs on it."""
     device = f"dev/i2c-{port}" if kind == "i2c" else f"dev/spidev{port}.*"
-    if machine.has(device):
-        return ok("screen bus", f"there for the OLED (/{device})")
-    mend = f"on a Pi: raspi-config nonint do_{kind} 0"
-    return off("screen bus", f"none here, so no real OLED (/{device})", mend)
+    if found := machine.trouble(device, f"on a Pi: raspi-config nonint do_{kind} 0"):
+        return off("screen bus", f"no real OLED: {found.says}", found.mend)
+    return ok("screen bus", f"there for the OLED (/{device})")
 
 
 def camera(machine: Machine) -> Finding:
     """libcamera finds cameras as media devices; picamera2 is how we speak to it."""
-    if not machine.has("dev/media*"):
-        return off(
-            "camera",
-            "none is found (/dev/media*)",
-            "check its cable; on a Pi, camera_auto_detect=1 in /boot/firmware/config.txt",
-        )
+    mend = "check its cable; on a Pi, camera_auto_detect=1 in /boot/firmware/config.txt"
+    if found := machine.trouble("dev/media*", mend):
+        return off("camera", found.says, found.mend)
     if not machine.imports("picamera2"):
         return off("camera", "picamera2 is not installed", "apt install python3-picamera2")
     return ok("camera", "a camera and picamera2 are there")

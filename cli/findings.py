@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final
 
+from base import nodes
 from base.memory import ALLOCATOR_ENV
 
 PANEL: Final = "panel"
@@ -113,6 +114,7 @@ class Machine:
     imports: Callable[[str], bool] = _imports
     allocator_problem: Callable[[], str] = _allocator_problem
     synchronised: Callable[[], bool] = _synchronised
+    may: Callable[[Path], bool] = nodes.usable
 
     def text(self, path: str) -> str:
         """Return a file's text; "" when it cannot be read."""
@@ -120,6 +122,10 @@ class Machine:
             return (self.root / path).read_text(errors="replace")
         except OSError:
             return ""
+
+    def trouble(self, pattern: str, missing: str) -> nodes.Trouble | None:
+        """Return what keeps us from every device file that matches; None when nothing does."""
+        return nodes.trouble(pattern, missing, root=self.root, may=self.may)
 
     def has(self, pattern: str) -> list[str]:
         """Return the paths below the root that match, without the root, in order."""

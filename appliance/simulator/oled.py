@@ -1,15 +1,17 @@
 """A simulated OLED: the controller chip behind the bus, down to its picture memory.
 
-luma's own driver and luma's own I2C code talk to it; only the wire is ours. It understands the
+luma's own driver and its own I2C and SPI code talk to it; only the wire is ours. It understands the
 commands of the SSD1306/SSD1309 and of the SH1106 data sheets as far as a 128 x 64 panel needs
 them, keeps its memory as the chip does, forgets it when its power goes, and can stop answering.
 """
 
 import errno
-from typing import Final
+from collections.abc import Callable
+from typing import Any, Final
 
 from PIL import Image
 
+from appliance import oled
 from appliance.oled import Bus
 
 WIDTH: Final = 128
@@ -85,6 +87,25 @@ class SimulatedPanel:
         bus: Bus = i2c(bus=self, address=ADDRESS)
         return bus
 
+    def open_spi(self, factory: Any, *, dc_pin: int, reset_pin: int) -> Callable[[], Bus]:
+        """Return what opens luma's SPI interface with this panel at the other end.
+
+        ``factory``: the simulated ward's, on whose pins the panel's two other wires hang.
+        """
+        wire = _SpiWire(self, factory.pin(dc_pin))
+        return oled.spi(0, factory, dc_pin=dc_pin, reset_pin=reset_pin, spidev=wire)
+
+    def take_spi(self, data: list[int], *, is_data: bool) -> None:
+        """Take one write over SPI; nobody ever answers there, so nothing fails."""
+        if not self.answers:
+            return
+        self._seen = None
+        if is_data:
+            for byte in data:
+                self._store(byte)
+        else:
+            self._commands(list(data))
+
     def write_i2c_block_data(self, address: int, register: int, data: list[int]) -> None:
         """Take one write, as ``smbus2.SMBus`` does; OSError when nobody answers."""
         self._check()
@@ -153,3 +174,22 @@ class SimulatedPanel:
             self._page += 1
             if self._page > self._page_range[1]:
                 self._page = self._page_range[0]
+
+
+class _SpiWire:
+    """The wire as ``spidev.SpiDev`` has it; DC's level says what a byte is."""
+
+    max_speed_hz = 0
+
+    def __init__(self, panel: SimulatedPanel, dc: Any) -> None:
+        self._panel = panel
+        self._dc = dc
+
+    def open(self, port: int, device: int) -> None:
+        """Nothing has to be opened."""
+
+    def writebytes(self, data: list[int]) -> None:
+        self._panel.take_spi(data, is_data=bool(self._dc.state))
+
+    def close(self) -> None:
+        """Nothing has to be closed."""

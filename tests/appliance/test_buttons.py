@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from appliance import pins, signals
 from appliance.buttons import QUIET, STUCK, Buttons, Contact
 from appliance.hands import SECOND
-from appliance.lights import PATTERNS, Lights
+from appliance.lights import PATTERNS, Lights, quietly
 from appliance.signals import Buzzer, Event, Line
 from appliance.simulator import ward as simulated
 from appliance.simulator.ward import Ward
@@ -272,6 +272,29 @@ def test_each_pattern_sounds_as_written_and_ends_in_silence(
     assert tuple(heard) == PATTERNS[pattern]
     assert not ward.buzzer_sounds
     assert lights.playing is None
+
+
+@pytest.mark.parametrize("pattern", list(Buzzer))
+def test_at_night_a_pattern_keeps_its_rhythm_and_loses_its_tones(
+    ward: Ward, lights: Lights, clock: Clock, pattern: Buzzer
+) -> None:
+    began, sounding = clock.now, 0
+    lights.buzz(pattern, quiet=True)
+    heard = []
+    while (due := lights.deadline()) is not None:
+        if ward.buzzer_sounds:
+            sounding += due - clock.now
+            heard.append((clock.now - began) // MS)
+        clock.now = due
+        lights.tick()
+    by_day = PATTERNS[pattern]
+    assert heard == [sum(by_day[:i]) for i in range(0, len(by_day), 2)]
+    assert sounding <= sum(by_day[::2]) * MS // 4
+    assert not ward.buzzer_sounds
+
+
+def test_at_night_no_two_patterns_sound_the_same() -> None:
+    assert len({quietly(pattern) for pattern in PATTERNS.values()}) == len(PATTERNS)
 
 
 def test_a_bad_outcome_is_not_cut_off(ward: Ward, lights: Lights) -> None:

@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from selectors import DefaultSelector
@@ -16,13 +17,14 @@ from appliance.config import (
     BrokerSettings,
     DeviceSettings,
     HardwareSettings,
+    NightSettings,
     PathSettings,
 )
 from appliance.drawing import draw
 from appliance.face import Face, Shown
 from appliance.fittings import hands_and_face
 from appliance.lights import Lights
-from appliance.oled import RETRY, Oled
+from appliance.oled import BRIGHT, DIM, RETRY, Oled
 from appliance.orders import VIEW_BYTES
 from appliance.screen import view
 from appliance.signals import Buzzer, Line
@@ -39,18 +41,19 @@ from wire.ledger import ClockTrust
 class Clock:
     def __init__(self) -> None:
         self.now = 10**9
+        self.trust = ClockTrust.SYNCED
 
     def monotonic_ns(self) -> int:
         return self.now
 
     def wall(self, floor_ms: int) -> WallTime:
-        return WallTime(max(floor_ms, self.now // 10**6), ClockTrust.SYNCED)
+        return WallTime(max(floor_ms, self.now // 10**6), self.trust)
 
 
 class Bed:
     """A face with a simulated ward and panel behind it, and somebody who writes down."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, night: NightSettings = NightSettings()) -> None:  # noqa: B008
         self.clock = Clock()
         self.ward = Ward(folder / "production")
         self.panel = SimulatedPanel()
@@ -67,6 +70,7 @@ class Bed:
             clock=self.clock,
             language="en",
             place="Bed 12",
+            night=night.covers,
             watch=self.seen.append,
         )
 
@@ -92,6 +96,30 @@ def test_the_screen_shows_what_the_session_says(bed: Bed, idle: session.State) -
     screen = view(idle, bed.clock.now, "en", place="BED 12")
     assert bed.panel.pixels == draw(screen).tobytes()
     assert bed.seen[-1].words == ("ASK FIRST", "BED 12", "OFFLINE")
+
+
+def test_at_night_the_screen_is_dim_and_the_buzzer_quiet_and_by_day_neither(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    time.tzset()
+    bed = Bed(tmp_path, NightSettings("21:00", "06:00"))
+    for hour, contrast in ((20, BRIGHT), (21, DIM), (29, DIM), (30, BRIGHT)):
+        bed.clock.now = hour * 3600 * 10**9
+        bed.face.show(session.resume(bed.clock.now, next_n=1))
+        assert bed.panel.contrast == contrast
+        bed.face.buzz(Buzzer.REFUSED)
+        due = bed.face.deadline()
+        assert due is not None
+        assert (due - bed.clock.now) // 10**6 == (400 if contrast == BRIGHT else 100)
+        bed.clock.now = due
+        bed.face.tick()
+    bed.clock.trust = ClockTrust.NONE
+    bed.clock.now = 22 * 3600 * 10**9
+    bed.face.show(session.resume(bed.clock.now, next_n=1))
+    assert bed.panel.contrast == BRIGHT, "who does not know the time knows no night"
+    monkeypatch.undo()
+    time.tzset()
 
 
 def test_the_viewfinder_is_shown_and_wiped_with_the_window(bed: Bed, idle: session.State) -> None:

@@ -1,6 +1,8 @@
 """The OLED: luma's real drivers on a simulated panel, or on a wired one."""
 
 import os
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ from appliance import oled
 from appliance.oled import BRIGHT, DIM, DRIVERS, RETRY, Oled
 from appliance.simulator.oled import SimulatedPanel
 from appliance.simulator.ward import Ward
-from base.errors import ConfigError
+from base.errors import ConfigError, EnvironmentProblem
 
 
 class Clock:
@@ -36,12 +38,20 @@ def clock() -> Clock:
     return Clock()
 
 
+def on(bus: str, panel: SimulatedPanel, folder: Path) -> Callable[[], oled.Bus]:
+    """What opens the panel on this bus."""
+    if bus == "i2c":
+        return panel.open_bus
+    return panel.open_spi(Ward(folder / "production").factory, dc_pin=24, reset_pin=25)
+
+
+@pytest.mark.parametrize("bus", ["i2c", "spi"])
 @pytest.mark.parametrize("driver", DRIVERS)
 def test_the_glass_shows_exactly_the_picture_upright_and_unmirrored(
-    driver: str, clock: Clock
+    driver: str, bus: str, clock: Clock, tmp_path: Path
 ) -> None:
     panel = SimulatedPanel(driver)
-    screen = Oled(driver, panel.open_bus, clock)
+    screen = Oled(driver, on(bus, panel, tmp_path), clock)
     picture = drawn("ONE")
     screen.show(picture)
     assert not screen.broken
@@ -105,10 +115,16 @@ def test_an_unknown_driver_is_a_setting_that_is_named(clock: Clock) -> None:
         Oled("hd44780", SimulatedPanel().open_bus, clock)
 
 
-def test_a_machine_without_the_bus_has_a_broken_screen_and_no_traceback(clock: Clock) -> None:
+def test_a_machine_without_the_bus_has_a_broken_screen_and_a_line_in_the_log_that_says_why(
+    clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
     screen = Oled("ssd1309", oled.i2c(250, 0x3C), clock)
     screen.show(drawn("ONE"))
     assert screen.broken
+    assert "there is no /dev/i2c-250. switch it on: raspi-config nonint do_i2c 0" in caplog.text
+    clock.now += RETRY
+    screen.show(drawn("ONE"))
+    assert len(caplog.records) == 1, "once, not every two seconds"
 
 
 def test_the_pins_of_an_spi_panel_are_driven_through_gpiozero(tmp_path: Path) -> None:
@@ -119,6 +135,24 @@ def test_the_pins_of_an_spi_panel_are_driven_through_gpiozero(tmp_path: Path) ->
     assert ward.factory.pin(24).state
     lines.cleanup()
     assert ward.factory.pin(24).function == "input"
+
+
+def test_an_spi_panel_that_was_let_go_can_be_taken_up_again(clock: Clock, tmp_path: Path) -> None:
+    """luma keeps pins that it was given, and gpiozero gives none out twice."""
+    panel = SimulatedPanel()
+    open_bus = on("spi", panel, tmp_path)
+    for text in ("ONE", "TWO"):
+        screen = Oled("ssd1309", open_bus, clock)
+        screen.show(drawn(text))
+        assert panel.pixels == drawn(text).tobytes()
+        screen.close()
+
+
+def test_a_machine_without_spidev_is_told_what_to_install(tmp_path: Path) -> None:
+    if find_spec("spidev") is not None:
+        pytest.skip("it is installed here")
+    with pytest.raises(EnvironmentProblem, match="install python3-spidev, or wire the OLED to I2C"):
+        oled.spi(0, Ward(tmp_path / "production").factory, dc_pin=24, reset_pin=25)
 
 
 @pytest.mark.skipif(

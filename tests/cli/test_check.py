@@ -1,5 +1,6 @@
 """The doctor: every protection is missed when it is off, and he says how to mend it."""
 
+import grp
 import json
 import resource
 import socket
@@ -172,6 +173,21 @@ def test_a_kernel_that_wipes_by_default_counts_unless_it_is_told_not_to(world: W
     assert world.finds()["init_on_free"].state is State.OK
     world.put(BOOT, "init_on_free=0\n")
     assert world.finds()["init_on_free"].state is State.OFF
+
+
+@pytest.mark.parametrize("device", ["gpiochip0", "i2c-1", "media0"])
+def test_a_device_file_that_is_closed_to_the_role_names_its_group_and_the_rule(
+    world: World, device: str
+) -> None:
+    change(may=lambda path: path.name != device)(world)
+    names = {"gpiochip0": "GPIO", "i2c-1": "screen bus", "media0": "camera"}
+    found = world.finds("darkroom" if device == "media0" else "panel")[names[device]]
+    group = grp.getgrgid((world.root / "dev" / device).stat().st_gid).gr_name
+    assert found.state is State.BROKEN
+    assert f"/dev/{device} is there, but closed to this user: it belongs to the group {group}" in (
+        found.says
+    )
+    assert found.mend.startswith("install 99-wardseal.rules (docs/howto/install.md)")
 
 
 @pytest.mark.parametrize(
