@@ -244,6 +244,15 @@ class Decoder(_Handle):
         return header
 
 
+def plane_sizes(width: int, height: int) -> tuple[tuple[int, int], ...]:
+    """Return width and height of the planes Y, U and V of a 4:2:0 picture, rows without padding.
+
+    Odd sides are rounded up, as tjPlaneWidth and tjPlaneHeight do.
+    """
+    across, down = -(-width // 2), -(-height // 2)
+    return (2 * across, 2 * down), (across, down), (across, down)
+
+
 def _shrunk(header: JpegHeader, by: int) -> tuple[int, int]:
     return -(-header.width // by), -(-header.height // by)
 

@@ -34,6 +34,7 @@ from gateway.housekeeping import EVERY_SECONDS, Housekeeping
 from gateway.inbox import Inbox, subscriptions
 from gateway.keys import GatewayKeys
 from gateway.ledgers import Ledgers
+from gateway.lightbox import Lightbox
 from gateway.opening import Opener
 from gateway.presence import Presences
 from gateway.receipts import Receipts
@@ -95,6 +96,7 @@ def build(
     paths, limits = config.paths, config.limits
     for folder in (paths.state, paths.incoming, paths.sealed):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    paths.opened.mkdir(mode=0o750, exist_ok=True)
     registry = Registry(paths.devices)
     registry.check()
     store = open_sqlite(paths.database)
@@ -107,7 +109,8 @@ def build(
     stack.callback(decoders.close)
     decoders.check()
     sinks = Sinks.open(config, stack)
-    vault = Vault(paths.sealed)
+    lightbox = Lightbox(paths.opened)
+    vault = Vault(paths.sealed, lightbox)
     receipts = Receipts(signer=keys.receipt, clock=_now_ms)
     followers: dict[str, Follower] = {}
     cabinet = Cabinet(
@@ -133,6 +136,7 @@ def build(
         room=stack.enter_context(Buffer(limits.envelope_mib * MIB)),
         cabinet=cabinet,
         vault=vault,
+        lightbox=lightbox,
         withdrawals=withdrawals,
         receipts=receipts,
         clock=_now_ms,

@@ -57,6 +57,10 @@ class PathSettings:
     def sealed(self) -> Path:
         return self.state / "sealed"
 
+    @property
+    def opened(self) -> Path:
+        return self.state / "opened"
+
 
 @dataclass(frozen=True)
 class KeySettings:

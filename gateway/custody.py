@@ -27,10 +27,11 @@ from sqlalchemy.orm import Session
 from base.errors import WardsealError
 from base.memory import Buffer, wipe_file
 from gateway import receipts, rivals, withdrawal, worklist
-from gateway.decoding import Decoders, Undecodable
+from gateway.decoding import Decoders, Picture, Undecodable
 from gateway.filing import record
 from gateway.filing.cabinet import Cabinet, Unfiled
 from gateway.filing.record import Record
+from gateway.lightbox import Lightbox
 from gateway.opening import Doubt, Opener, Rejected
 from gateway.receipts import Answer, Receipts
 from gateway.store import Photo, State, Store, WorkKind
@@ -75,6 +76,7 @@ class Custodian:
         room: Buffer,
         cabinet: Cabinet,
         vault: Vault,
+        lightbox: Lightbox,
         withdrawals: Withdrawals,
         receipts: Receipts,
         clock: Callable[[], int],
@@ -85,9 +87,11 @@ class Custodian:
         self._room = room
         self._cabinet = cabinet
         self._vault = vault
+        self._lightbox = lightbox
         self._withdrawals = withdrawals
         self._receipts = receipts
         self._clock = clock
+        self._seen: tuple[str, Picture] | None = None
 
     def take(self, bundle: Path, proof: Proof) -> Answer | None:
         """Bring the photo in ``bundle`` to its receipt. Raises OSError or WardsealError.
@@ -131,6 +135,7 @@ class Custodian:
                 return self._undo(proof.sealed.entry.device, proof.photo.hex(), bundle)
             return self._file(entry, bundle)
         except Undecodable as e:
+            self._lightbox.take_away(proof.photo.hex())
             raise _Doubtful((Doubt(str(e), alarm=e.alarm),)) from e
         finally:
             self._cabinet.unstage(proof.photo.hex())
@@ -144,6 +149,7 @@ class Custodian:
         verdict = self._decoders.show(content.jpeg)
         # What takes time besides is done while another processor decodes.
         self._cabinet.stage(proof.photo.hex(), content.jpeg)
+        self._lightbox.prepare(proof.photo.hex(), content.jpeg)
         digest = hashlib.sha256(content.jpeg).hexdigest()
         known = self._known_of(proof)
         if known.undone:
@@ -151,6 +157,7 @@ class Custodian:
         with self._store.begin(durable=False) as session:
             assignment = self._cabinet.assigned(session, proof.photo.hex(), None)
         picture = verdict()
+        self._seen = (proof.photo.hex(), picture)
         if known.doubts:
             raise _Doubtful(known.doubts)
         return record.of(content, proof, (picture.width, picture.height), digest, assignment)
@@ -233,7 +240,11 @@ class Custodian:
         return answer
 
     def rest(self) -> None:
-        """Wipe what the decoder saw, once the receipt has left."""
+        """Once the receipt has left: show the picture to people, wipe what the decoder saw."""
+        if self._seen is not None:
+            photo, picture = self._seen
+            self._seen = None
+            self._lightbox.show(photo, self._decoders.small(picture))
         self._decoders.bury()
 
     def _settle(

@@ -4,9 +4,9 @@ It is started ahead of time with nothing but three descriptors: 0 says how long 
 1 takes the verdict, the third is the memory in which the JPEG will stand. It maps that memory,
 loads libturbojpeg, shuts itself in (gateway.sandbox) and says ``ready`` before a photo is put
 there. The picture is decoded at an eighth of its size: that reads and checks every bit of the
-JPEG, and leaves out the arithmetic of a picture that nobody is going to see.
-Behind the walls it can compute and answer, and no answer is longer than one line. What it does
-to its copy of the JPEG matters to nobody: the gateway files its own.
+JPEG, and leaves out the arithmetic of a picture that nobody is going to see in full.
+Behind the walls it can compute and answer: one line, and the small picture in place of its copy
+of the JPEG. Whatever bytes stand there are some picture; the gateway files its own JPEG.
 
 If it cannot be shut in it says so and ends: there is no way to run it unconfined.
 """
@@ -25,7 +25,7 @@ from gateway import markers, sandbox
 READY: Final = b"ready\n"
 LONGEST_SIDE: Final = 16_384
 CPU_SECONDS: Final = 10
-_SHRINK: Final = 8
+SHRINK: Final = 8
 _SPARE: Final = 32 * 1024 * 1024
 _HIGHEST_FD: Final = 4096
 
@@ -61,7 +61,7 @@ class _Eyes:
 
     def __init__(self, pixels: int) -> None:
         self._decoder = Decoder()
-        self._room = _yuv_bound(pixels)
+        self._room = small_room(pixels)
         self._picture = mmap.mmap(-1, self._room, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
         # Zeroing finds the pages while the decoder waits, and not while a nurse does.
         self._used = self._room
@@ -77,9 +77,10 @@ class _Eyes:
                 header = self._decoder.header(data)
                 if (header.width, header.height) != (width, height):
                     return "undecodable"
-                self._used = min(self._decoder.yuv_size(header, shrink=_SHRINK), self._room)
+                self._used = min(self._decoder.yuv_size(header, shrink=SHRINK), self._room)
                 with memoryview(self._picture) as room, room[: self._used] as picture:
-                    self._decoder.decode_yuv(data, picture, shrink=_SHRINK)
+                    self._decoder.decode_yuv(data, picture, shrink=SHRINK)
+                    view[: self._used] = picture
         except markers.NotOurs as e:
             return e.code
         except (WardsealError, MemoryError, ValueError, OSError):
@@ -91,9 +92,9 @@ class _Eyes:
         ctypes.memset(ctypes.addressof(ctypes.c_char.from_buffer(self._picture)), 0, self._used)
 
 
-def _yuv_bound(pixels: int) -> int:
+def small_room(pixels: int) -> int:
     """Bytes that a 4:2:0 picture of so many pixels, shrunk, takes at most, odd sides included."""
-    return pixels * 3 // (2 * _SHRINK * _SHRINK) + 6 * LONGEST_SIDE
+    return pixels * 3 // (2 * SHRINK * SHRINK) + 6 * LONGEST_SIDE
 
 
 def _address_space() -> int:

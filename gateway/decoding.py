@@ -2,8 +2,8 @@
 
 A decoder of pictures is where hostile bytes become hostile code. So the gateway never decodes:
 it hands each photo to a fresh process of gateway.decoder, which has no key, no file and no
-network, and of which it believes one line. Decoders are started ahead of time, for starting
-one takes as long as looking at a photo, and each dies with its photo.
+network. It believes one line of it, and takes a small picture for lists. Decoders are started
+ahead of time, for starting one takes as long as looking at a photo, and each dies with its photo.
 """
 
 import contextlib
@@ -23,6 +23,8 @@ from typing import Final
 
 from base.errors import EnvironmentProblem, WardsealError
 from base.memory import ALLOCATOR_ENV
+from base.turbojpeg import plane_sizes
+from gateway.decoder import SHRINK, small_room
 
 WORDS: Final = {
     "no-jpeg": "it is not a JPEG",
@@ -61,6 +63,15 @@ class Picture:
 
     width: int
     height: int
+
+
+@dataclass(frozen=True)
+class Small:
+    """A picture an eighth as wide and high: planes Y, U, V in one, 4:2:0, rows without padding."""
+
+    width: int
+    height: int
+    planes: bytearray
 
 
 class Decoders:
@@ -103,12 +114,21 @@ class Decoders:
         self.bury()
         self._spent = life = self._waiting.popleft()
         life.wait_until_ready()
-        self._shown = len(jpeg)
+        # It may put the small picture in place of the JPEG, which may be shorter.
+        self._shown = min(self._room, max(len(jpeg), small_room(self._pixels)))
         at = 0
         while at < len(jpeg):
             at += os.pwrite(self._memory, jpeg[at:], at)
         life.look(len(jpeg))
         return lambda: _understand(*life.verdict(self._seconds))
+
+    def small(self, picture: Picture) -> Small:
+        """Return the small picture of the one that has just been looked at, until ``bury``."""
+        width, height = -(-picture.width // SHRINK), -(-picture.height // SHRINK)
+        sizes = plane_sizes(width, height)
+        planes = bytearray(sum(across * down for across, down in sizes))
+        os.preadv(self._memory, [planes], 0)
+        return Small(width, height, planes)
 
     def bury(self) -> None:
         """See the spent one gone, wipe what it was shown, and never be without a next one."""

@@ -15,6 +15,7 @@ from typing import Final
 from base.durable import fsync_dir
 from base.errors import WardsealError
 from base.memory import wipe_file
+from gateway.lightbox import Lightbox
 from wire.envelope import MAX_ENVELOPE
 from wire.proof import parse_bundle
 
@@ -30,8 +31,9 @@ class NotKept(WardsealError):
 class Vault:
     """The folder of sealed copies."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, lightbox: Lightbox) -> None:
         self._folder = folder
+        self._lightbox = lightbox
 
     def path(self, photo: str) -> Path:
         """Return where the copy of ``photo`` (hex) stands or would stand."""
@@ -60,7 +62,8 @@ class Vault:
             os.rename(bundle, self.path(photo))
 
     def destroy(self, photo: str) -> None:
-        """Overwrite and remove the copy of ``photo``, if there is one."""
+        """Overwrite and remove the copy of ``photo``, and its opened pictures, if there are any."""
+        self._lightbox.take_away(photo)
         path = self.path(photo)
         if path.exists():
             wipe_file(path)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, create_engine, text
 
+from base import turbojpeg
 from gateway.console.roles import MAY, Area, Role
 from gateway.devices import Device as Registered
 from gateway.devices import register
@@ -128,6 +129,17 @@ def test_filters_choose_and_wrong_ones_are_said(console: Console) -> None:
     assert "0 photos" in client.get("/?day=2023-11-15").text
     assert "The day must be like" in client.get("/?day=yesterday").text
     assert client.get("/?state=eaten").status_code == 400
+
+
+def test_pictures_are_the_ones_that_were_sealed(console: Console) -> None:
+    client = console.sign_in("nurse")
+    photo = console.photos[0]
+    answer = client.get(f"/photos/{photo.hex}/picture.jpg")
+    assert answer.content == photo.jpeg
+    assert answer.headers["content-type"] == "image/jpeg"
+    small = client.get(f"/photos/{photo.hex}/small.jpg").content
+    header = turbojpeg.Decoder().header(small)
+    assert (header.width, header.height) == (8, 6)
 
 
 @pytest.mark.parametrize("photo", ["x", "../gateway", "%2e%2e%2fgateway.db", "0" * 64, "0" * 63])

@@ -20,6 +20,7 @@ from gateway.filing.folder import Folder
 from gateway.filing.record import Record
 from gateway.keys import GatewayKeys
 from gateway.ledgers import Ledgers
+from gateway.lightbox import Lightbox
 from gateway.opening import Opener
 from gateway.receipts import Receipts
 from gateway.reception import Admitted, Reception
@@ -241,7 +242,9 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
     config = configuration.load(hospital.config_file)
     keys = GatewayKeys.load(config.keys)
     registry, sink = Registry(config.paths.devices), Interrupted(hospital.record)
-    vault = Vault(config.paths.sealed)
+    lightbox = Lightbox(config.paths.opened)
+    config.paths.opened.mkdir()
+    vault = Vault(config.paths.sealed, lightbox)
 
     def clock() -> int:
         return 1_700_000_000_000
@@ -269,6 +272,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
             room=stack.enter_context(Buffer(1024 * 1024)),
             cabinet=cabinet,
             vault=vault,
+            lightbox=lightbox,
             withdrawals=withdrawals,
             receipts=receipts,
             clock=clock,

@@ -1,0 +1,85 @@
+"""Opened pictures for the console: there when a photo is in the record or waits, gone with it."""
+
+import io
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from tests.gateway.bedside import Device, Photo, jpeg
+from tests.gateway.hospital import Hospital
+
+
+def shown(hospital: Hospital) -> list[str]:
+    return sorted(path.name for path in (hospital.state / "opened").iterdir())
+
+
+def wait_until_shown(hospital: Hospital, photo: Photo) -> Path:
+    small = hospital.state / "opened" / f"{photo.hex}.small.jpg"
+    hospital.until(small.exists, 10, "the small picture")
+    return small.with_name(f"{photo.hex}.jpg")
+
+
+def test_a_filed_photo_lies_there_as_it_was_sealed_and_small(
+    hospital: Hospital, device: Device
+) -> None:
+    drawing = Image.linear_gradient("L").resize((322, 243)).convert("RGB")
+    photo = device.photo(sealed_like_ours(drawing))
+    assert hospital.receive(device, photo).status == "FILED"
+    picture = wait_until_shown(hospital, photo)
+    assert picture.read_bytes() == photo.jpeg
+    small = Image.open(io.BytesIO(picture.with_suffix(".small.jpg").read_bytes()))
+    assert small.size == (41, 31)
+    wanted = drawing.resize(small.size)
+    apart = [abs(a - b) for a, b in zip(wanted.tobytes(), small.tobytes(), strict=True)]
+    assert sum(apart) < 3 * len(apart), "it is the same picture"
+
+
+def test_nobody_but_the_group_may_read_it(hospital: Hospital, device: Device) -> None:
+    photo = device.photo()
+    hospital.receive(device, photo)
+    picture = wait_until_shown(hospital, photo)
+    assert picture.stat().st_mode & 0o777 == 0o640
+    assert picture.parent.stat().st_mode & 0o007 == 0
+
+
+def test_a_photo_that_waits_for_a_person_can_be_looked_at(
+    hospital: Hospital, device: Device
+) -> None:
+    consent = device.consent()
+    one = device.photo(consent=consent)
+    rival = device.photo(jpeg(seed=1), consent=consent, intent=one.intent)
+    hospital.receive(device, one)
+    assert hospital.receive(device, rival).status == "HELD"
+    wait_until_shown(hospital, rival)
+
+
+def test_what_cannot_be_decoded_is_shown_to_nobody(hospital: Hospital, device: Device) -> None:
+    photo = device.photo(b"<script>alert(1)</script>")
+    assert hospital.receive(device, photo).status == "HELD"
+    assert shown(hospital) == []
+
+
+@pytest.mark.parametrize("filed", [False, True])
+def test_an_undo_before_filing_leaves_no_picture(
+    hospital: Hospital, device: Device, filed: bool
+) -> None:
+    photo = device.photo()
+    if filed:
+        hospital.receive(device, photo)
+        wait_until_shown(hospital, photo)
+    device.undo(photo)
+    hospital.sync(device, device.batch())
+    undone = "select 1 from photos where state = 'undone'"
+    if filed:
+        hospital.until(lambda: hospital.rows(undone), 10, "the undo")
+        assert len(shown(hospital)) == 2, "the care copy stays until governance decides"
+    else:
+        assert hospital.receive(device, photo).status == "UNDONE"
+        assert shown(hospital) == []
+
+
+def sealed_like_ours(image: Image.Image) -> bytes:
+    out = io.BytesIO()
+    image.save(out, "JPEG", quality=92, subsampling="4:2:0", optimize=False)
+    return out.getvalue()
