@@ -134,7 +134,11 @@ def test_P9_no_name_and_no_log_says_more_than_the_photo_id(
     hospital: Hospital, device: Device, caplog: pytest.LogCaptureFixture
 ) -> None:
     private = envelope.Private(
-        bed="W3-12", quality={"sharp": 80}, band="8018-PATIENT-4711", badge="NURSE-0815"
+        bed="W3-12",
+        quality={"sharp": 80},
+        band="8018-PATIENT-4711",
+        badge="NURSE-0815",
+        salt=bytes(32),
     )
     with caplog.at_level("DEBUG"):
         photo = device.photo(private=private)
