@@ -22,6 +22,8 @@ from base.memory import Buffer, assert_allocator, harden_process
 from base.mqtt import Link, LinkSettings
 from base.tls import TlsFiles
 from gateway import config as configuration
+from gateway import database
+from gateway.beds import Beds
 from gateway.config import MIB, GatewayConfig
 from gateway.custody import Custodian
 from gateway.decoding import Decoders
@@ -41,11 +43,12 @@ from gateway.receipts import Receipts
 from gateway.reception import Reception
 from gateway.reopening import Reopener
 from gateway.service import Service, sender
-from gateway.store import open_sqlite
+from gateway.store import Store
 from gateway.transfers import Transfers
 from gateway.vault import Vault
 from gateway.withdrawal import Withdrawals
 from gateway.workers import Mailbox, Worker
+from gateway.worklist_desk import Worklist
 
 _MOST_JOBS: Final = 256
 _SWITCH_SECONDS: Final = 0.0005
@@ -57,6 +60,7 @@ class House:
 
     heard: Callable[[str, bytes], None]
     now_and_then: Callable[[], None]
+    worklist: Worklist
 
 
 def run(config_file: Path) -> int:
@@ -99,7 +103,9 @@ def build(
     paths.opened.mkdir(mode=0o750, exist_ok=True)
     registry = Registry(paths.devices)
     registry.check()
-    store = open_sqlite(paths.database)
+    beds = Beds(paths.beds)
+    beds.check()
+    store = Store(database.engine_for(config.store.url, paths.database))
     stack.callback(store.close)
     decoders = Decoders(
         room=limits.envelope_mib * MIB,
@@ -168,6 +174,7 @@ def build(
         withdrawals=withdrawals,
         transfers=transfers,
     )
+    worklist = Worklist(store=store, beds=beds, settings=config.worklist, clock=_now_ms)
     housekeeping = Housekeeping(
         store=store,
         registry=registry,
@@ -181,6 +188,7 @@ def build(
         limits=limits,
         take_up=inbox.take_up,
         undo=inbox.undo,
+        worklist=worklist,
     )
     reopener = Reopener(registry=registry, opener=opener, vault=vault)
     for sink in (*sinks.required, *sinks.later):
@@ -200,7 +208,7 @@ def build(
     stack.callback(mailbox.run)
     stack.callback(custody_worker.stop)
     stack.callback(desk_worker.stop)
-    return House(heard=inbox.heard, now_and_then=housekeeping.round)
+    return House(heard=inbox.heard, now_and_then=housekeeping.round, worklist=worklist)
 
 
 def _link(config: GatewayConfig) -> Link:

@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from base import settings
 from base.errors import ConfigError, FormatError
+from gateway.database import StoreSettings
 from wire.envelope import MAX_ENVELOPE
 from wire.topics import check_name
 
@@ -40,10 +41,14 @@ class BrokerSettings:
 
 @dataclass(frozen=True)
 class PathSettings:
-    """``state``: database, photos on their way in, sealed copies. ``devices``: the registry."""
+    """``state``: database, photos on their way in, sealed copies.
+
+    ``devices`` is the registry of devices, ``beds`` that of where each of them hangs.
+    """
 
     state: Path = Path("state")
     devices: Path = Path("devices")
+    beds: Path = Path("beds.csv")
 
     @property
     def database(self) -> Path:
@@ -77,6 +82,35 @@ class FilingSettings:
     """``folder``: where photos are filed as ``<date>/<photo id>.jpg`` and ``.json``."""
 
     folder: Path = Path("record")
+
+
+@dataclass(frozen=True)
+class WardOwner:
+    """Who looks after a ward's part of the worklist."""
+
+    ward: str
+    owner: str
+
+
+@dataclass(frozen=True)
+class WorklistSettings:
+    """Whose task an item is: the ward's owner's, else ``owner``'s; then ``escalate_to``'s."""
+
+    owner: str = "clinical photography"
+    wards: tuple[WardOwner, ...] = ()
+    escalate_minutes: int = 60
+    escalate_to: str = "information governance"
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.escalate_minutes <= 10_080:
+            raise ConfigError("escalate_minutes", "use 1 to 10080")
+        for name in ("owner", "escalate_to"):
+            if not 1 <= len(getattr(self, name)) <= 100:
+                raise ConfigError(name, "name somebody, in 1 to 100 characters")
+
+    def owner_of(self, ward: str) -> str:
+        """Return whose task an item of this ward is at first."""
+        return next((one.owner for one in self.wards if one.ward == ward), self.owner)
 
 
 @dataclass(frozen=True)
@@ -129,8 +163,10 @@ class GatewayConfig:
     name: str = "gateway"
     identity: Literal["none"] = "none"
     paths: PathSettings = field(default_factory=PathSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
     keys: KeySettings = field(default_factory=KeySettings)
     filing: FilingSettings = field(default_factory=FilingSettings)
+    worklist: WorklistSettings = field(default_factory=WorklistSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
 
     def __post_init__(self) -> None:

@@ -112,7 +112,7 @@ class Custodian:
         try:
             return self._bring_in(bundle, proof)
         except Unfiled as e:
-            with self._store.begin() as session:
+            with self._store.begin(device=proof.sealed.entry.device) as session:
                 self._cabinet.note(session, proof.photo.hex(), e.outcome)
             why: WardsealError = e
         except (Rejected, _Doubtful) as e:
@@ -166,7 +166,7 @@ class Custodian:
         """Look up what the hospital knows already, and keep what the photo's entries add."""
         device, intent = proof.sealed.entry.device, proof.intent.digest.hex()
         # After a power cut the device sends them again.
-        with self._store.begin(durable=False) as session:
+        with self._store.begin(durable=False, device=device) as session:
             undone = withdrawal.on_record(session, device, intent, proof.photo.hex())
             doubts = rivals.remember(session, proof, at_ms=self._clock())
         return _Known(undone, tuple(doubts))
@@ -175,7 +175,7 @@ class Custodian:
         """File, read back, sign. Raises Unfiled."""
         device, photo = entry.device, entry.photo
         outcome = self._cabinet.file(entry)
-        with self._store.begin() as session:
+        with self._store.begin(device=device) as session:
             row = session.get_one(Photo, photo, with_for_update=True)
             undone = withdrawal.on_record(session, device, row.intent, photo)
             if not undone:
@@ -203,7 +203,7 @@ class Custodian:
         device, photo = proof.sealed.entry.device, proof.photo.hex()
         self._vault.keep(bundle, photo)
         why = "; ".join(doubt.why for doubt in doubts)
-        with self._store.begin() as session:
+        with self._store.begin(device=device) as session:
             row = session.get_one(Photo, photo, with_for_update=True)
             undone = withdrawal.on_record(session, device, row.intent, photo)
             if not undone:
@@ -221,7 +221,7 @@ class Custodian:
 
     def _reject(self, proof: Proof, why: str, bundle: Path) -> Answer | None:
         device, photo = proof.sealed.entry.device, proof.photo.hex()
-        with self._store.begin() as session:
+        with self._store.begin(device=device) as session:
             row = session.get_one(Photo, photo, with_for_update=True)
             undone = withdrawal.on_record(session, device, row.intent, photo)
             if not undone:

@@ -7,6 +7,7 @@
 * transfers that live keep their claim
 * withdrawals that are on record are carried out
 * sealed copies of photos that are in the record are removed after their days
+* what is new on the worklist gets its place and owner; what has waited too long is escalated
 """
 
 import hashlib
@@ -30,6 +31,7 @@ from gateway.transfers import Transfers
 from gateway.vault import Vault
 from gateway.withdrawal import Withdrawals
 from gateway.workers import Mailbox, Worker
+from gateway.worklist_desk import Worklist
 from wire.ledger import TYP_ENTRY
 from wire.messages import CHUNK, Init, Refused, Signed
 from wire.proof import Bundle, Proof, open_proof, parse_bundle
@@ -67,6 +69,7 @@ class Housekeeping:
         limits: LimitSettings,
         take_up: TakeUp,
         undo: Callable[[str, str], None],
+        worklist: Worklist,
     ) -> None:
         self._store = store
         self._registry = registry
@@ -80,6 +83,7 @@ class Housekeeping:
         self._limits = limits
         self._take_up = take_up
         self._undo = undo
+        self._worklist = worklist
 
     def round(self) -> None:
         """Look around once; on the loop's thread, what takes time is given to the desk."""
@@ -110,6 +114,7 @@ class Housekeeping:
         for device, photo in self._withdrawals.unfinished():
             self._mailbox.post(partial(self._undo, device, photo))
         self._forget()
+        self._worklist.round()
 
     def _waiting_for_a_sink(self) -> list[tuple[str, str]]:
         later = select(Filing.photo).where(Filing.photo == Photo.photo, Filing.due_ms > _now_ms())

@@ -27,14 +27,16 @@ from gateway.store import LedgerEntry, LedgerHead, Photo, State, Store, Undo, Wo
 from wire import events
 from wire.ledger import (
     GENESIS,
+    TYP_ENTRY,
     Checkpoint,
+    Entry,
     EntryType,
     SignedEntry,
     open_entry,
     sign_checkpoint,
 )
 from wire.messages import LedgerBatch, LedgerHave
-from wire.signing import Signer
+from wire.signing import Signer, untrusted
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +90,7 @@ class Ledgers:
                 self._complaints.about(device, "an entry that does not belong here was refused")
                 break
             entries.append(signed)
-        with self._store.begin() as session:
+        with self._store.begin(device=device) as session:
             return self._store_entries(session, device, batch.ledger, entries)
 
     def _store_entries(
@@ -206,8 +208,30 @@ class Ledgers:
         if known is not None and known.state != State.ARRIVING:
             why = f"{why}. The hospital has it: {known.state}"
         subject = photo or f"intent {body.intent.hex()}"
-        self._note(session, WorkKind.LOST, entry.device, subject, why)
+        worklist.note(
+            session,
+            WorkKind.LOST,
+            device=entry.device,
+            subject=subject,
+            why=why,
+            at_ms=self._clock(),
+            about_ms=self._taken(session, entry, body) or entry.wall_ms,
+        )
         return []
+
+    def _taken(self, session: Session, entry: Entry, body: events.Lost) -> int | None:
+        """When CAPTURE was pressed, if that entry is here."""
+        pressed = select(LedgerEntry.raw).where(
+            LedgerEntry.device == entry.device,
+            LedgerEntry.ledger == entry.ledger.hex(),
+            LedgerEntry.digest == body.intent.hex(),
+        )
+        raw = session.scalars(pressed.limit(1)).first()
+        if raw is None:
+            return None
+        _, stored = untrusted(raw, typ=TYP_ENTRY)
+        wall = stored.get("wall_ms")
+        return wall if isinstance(wall, int) else None
 
     def _photo_of(
         self, session: Session, device: str, body: events.Undo | events.Lost

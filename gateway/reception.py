@@ -85,7 +85,7 @@ class Reception:
             why = f"the photo is larger than the {self._limits.envelope_mib} MiB taken here"
             return _refused(message.photo, Reason.TOO_LARGE, why)
         # After a power cut the device starts over and all of this is written again.
-        with self._store.begin(durable=False) as session:
+        with self._store.begin(durable=False, device=device) as session:
             return self._admit(session, proof)
 
     def _authenticate(self, device: str, message: Init) -> Proof:

@@ -2,17 +2,18 @@
 
 The tables are the state: there is nothing in memory that a restart could not rebuild from here
 and from the files in ``incoming/`` and ``sealed/``. Hashes and ids are lower-case hex, times
-are milliseconds since 1970 UTC. No table names a patient or a member of staff.
+are milliseconds since 1970 UTC. Of patients there are record numbers here; their names are in
+gateway.identity.census.
 
-SQLite runs in WAL mode with synchronous=FULL: a commit that has returned survives a power cut.
-Its transactions begin IMMEDIATE, so they are as serial as those that lock a row elsewhere.
+What a transaction is worth on each stands in gateway.database; how the tables change from one
+version to the next, in gateway.migrations.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from sqlalchemy import (
     BigInteger,
@@ -23,19 +24,19 @@ from sqlalchemy import (
     String,
     Table,
     UniqueConstraint,
-    create_engine,
-    event,
     insert,
 )
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
-from sqlalchemy.pool import QueuePool
 
 from base.errors import WardsealError
+from gateway import database, migrations
 
 HASH: Final = String(64)
 ID16: Final = String(32)
 NAME: Final = String(32)
+PLACE: Final = String(40)
+PERSON: Final = String(100)
 
 
 class State(StrEnum):
@@ -54,6 +55,11 @@ class WorkKind(StrEnum):
     HELD = "held"
     REJECTED = "rejected"
     LOST = "lost"
+    UNSENT = "unsent"
+    UNATTESTED = "unattested"
+    REASON = "reason"
+    SITE = "site"
+    IDENTITY = "identity"
     UNFILED = "unfiled"
     ALARM = "alarm"
 
@@ -186,10 +192,18 @@ class Undo(Base):
 
 
 class WorkItem(Base):
-    """Something a person must look at; only a named person closes it."""
+    """Something a person must look at; only a named person closes it, with a ``note``.
+
+    ``about_ms`` is when it happened, ``ward`` and ``bed`` where, as the hospital's registry of
+    beds says; ``patient`` is the number of the patient who it likely is about, if anybody.
+    """
 
     __tablename__ = "worklist"
-    __table_args__ = (UniqueConstraint("kind", "device", "subject"),)
+    __table_args__ = (
+        UniqueConstraint("kind", "device", "subject"),
+        Index("worklist_open", "closed_ms", "kind"),
+        Index("worklist_subject", "subject"),
+    )
 
     id: Mapped[int] = mapped_column(primary_key=True)
     kind: Mapped[str] = mapped_column(String(16))
@@ -197,9 +211,28 @@ class WorkItem(Base):
     subject: Mapped[str] = mapped_column(String(120))
     why: Mapped[str] = mapped_column(String(400))
     opened_ms: Mapped[int] = mapped_column(BigInteger)
-    owner: Mapped[str | None] = mapped_column(String(100))
+    about_ms: Mapped[int | None] = mapped_column(BigInteger)
+    ward: Mapped[str] = mapped_column(PLACE, default="")
+    bed: Mapped[str] = mapped_column(PLACE, default="")
+    patient: Mapped[str | None] = mapped_column(PERSON)
+    owner: Mapped[str | None] = mapped_column(PERSON)
+    escalated_ms: Mapped[int | None] = mapped_column(BigInteger)
     closed_ms: Mapped[int | None] = mapped_column(BigInteger)
-    closed_by: Mapped[str | None] = mapped_column(String(100))
+    closed_by: Mapped[str | None] = mapped_column(PERSON)
+    note: Mapped[str] = mapped_column(String(1000), default="")
+
+
+class WorkStep(Base):
+    """What a person, or the clock, did about an item; never changed."""
+
+    __tablename__ = "work_steps"
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    item: Mapped[int] = mapped_column(index=True)
+    at_ms: Mapped[int] = mapped_column(BigInteger)
+    by: Mapped[str] = mapped_column(PERSON)
+    what: Mapped[str] = mapped_column(String(16))
+    note: Mapped[str] = mapped_column(String(1000), default="")
 
 
 class Presence(Base):
@@ -239,18 +272,21 @@ class Store:
             engine.execution_options(reading=True), expire_on_commit=False
         )
         try:
-            Base.metadata.create_all(engine)
+            migrations.upgrade(engine)
         except SQLAlchemyError as e:
             raise StoreError(f"the database cannot be used: {_words(e)}") from e
 
     @contextmanager
-    def begin(self, *, durable: bool = True) -> Iterator[Session]:
+    def begin(self, *, durable: bool = True, device: str | None = None) -> Iterator[Session]:
         """One transaction: committed at the end, undone by any error.
 
         What is written with ``durable=False`` is safe from everything but a power cut, and may
-        only be what would be learnt again.
+        only be what would be learnt again. Whatever decides about the photos of a ``device``
+        names it: such transactions come one after the other, in all replicas.
         """
         with self._within(self._sessions if durable else self._lightly) as session:
+            if device is not None:
+                database.take_turns(session.connection(), device)
             yield session
 
     @contextmanager
@@ -273,34 +309,13 @@ class Store:
 
 
 def _words(error: SQLAlchemyError) -> str:
-    """The driver's own sentence, without the statement and its values."""
-    return str(getattr(error, "orig", None) or type(error).__name__)
+    """The driver's own sentence, without the statement and its values.
+
+    PostgreSQL's second line can say which values were in the way, and so name a patient.
+    """
+    return str(getattr(error, "orig", None) or type(error).__name__).partition("\n")[0]
 
 
 def open_sqlite(path: Path) -> Store:
     """Open, or make, the database file at ``path``."""
-    engine = create_engine(
-        f"sqlite:///{path}",
-        poolclass=QueuePool,
-        # The driver must not begin transactions by itself: they are begun below, IMMEDIATE.
-        connect_args={"isolation_level": None, "timeout": 30, "check_same_thread": False},
-    )
-
-    @event.listens_for(engine, "connect")
-    def prepare(connection: Any, _: object) -> None:
-        for pragma in ("journal_mode=WAL", "foreign_keys=ON"):
-            connection.execute(f"PRAGMA {pragma}")
-
-    @event.listens_for(engine, "begin")
-    def begin(connection: Any) -> None:
-        options = connection.get_execution_options()
-        if options.get("reading"):
-            connection.exec_driver_sql("BEGIN")
-            return
-        durable = options.get("durable", True)
-        if connection.info.get("durable") is not durable:
-            connection.exec_driver_sql(f"PRAGMA synchronous={'FULL' if durable else 'NORMAL'}")
-            connection.info["durable"] = durable
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return Store(engine)
+    return Store(database.sqlite(path))

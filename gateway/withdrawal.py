@@ -68,7 +68,7 @@ class Withdrawals:
         FilingError while a required record system cannot note the objection.
         """
         with self._cabinet.in_hand(photo) as mine:
-            with self._store.begin() as session:
+            with self._store.begin(device=device) as session:
                 row = session.get(Photo, photo)
                 if row is not None and row.device != device:
                     self._refuse(session, device, photo)
@@ -78,7 +78,7 @@ class Withdrawals:
                 marked = [] if row is None else self._cabinet.object(session, row, mine=mine)
             for sink, filed in marked:
                 sink.undo(filed, self._clock())
-            with self._store.begin() as session:
+            with self._store.begin(device=device) as session:
                 row = session.get(Photo, photo, with_for_update=True)
                 settled = self._cabinet.objected(session, photo, marked)
                 if settled:

@@ -43,6 +43,7 @@ find_python() { # prints the Python to build .venv from
 
 has_library() { "$python" -c 'import ctypes, sys; ctypes.CDLL(sys.argv[1])' "$1" 2>/dev/null; }
 has_venv() { "$python" -c 'import ensurepip, venv' 2>/dev/null; }
+has_postgresql() { compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || has_program initdb; }
 has_program() { command -v "$1" >/dev/null; }
 
 missing_packages() { # missing_packages runtime|dev|interop: Debian's names, one a line
@@ -53,6 +54,15 @@ missing_packages() { # missing_packages runtime|dev|interop: Debian's names, one
   [ "$1" = runtime ] || has_program shellcheck || echo shellcheck
   [ "$1" = runtime ] || has_program node || echo nodejs
   [ "$1" = runtime ] || has_program npm || echo npm
+  [ "$1" = runtime ] || has_postgresql || echo postgresql
+}
+
+# Debian makes and starts a database with the package, unless this file says otherwise; the tests
+# make one of their own.
+no_cluster() {
+  local settings=/etc/postgresql-common/createcluster.conf
+  [ -e "$settings" ] ||
+    printf 'create_main_cluster = false\n' | "${as_root[@]}" install -D -m 644 /dev/stdin "$settings"
 }
 
 # Debian starts every service it installs. We want mosquitto's program, not a second broker on
@@ -73,6 +83,7 @@ Install them with this system's own tools (the names are Debian's), then start a
     say "Installing with apt: $*"
     broker=
     case " $* " in *" mosquitto "*) broker=mosquitto.service ;; esac
+    case " $* " in *" postgresql "*) no_cluster ;; esac
     if [ -n "$broker" ] && has_program systemctl; then
       trap '"${as_root[@]}" systemctl --quiet unmask "$broker" >&2 || true' EXIT
       "${as_root[@]}" systemctl --quiet mask "$broker" >&2 || true

@@ -16,7 +16,8 @@ from base.errors import ConfigError, WardsealError
 from base.memory import harden_process
 from gateway.console import config as configuration
 from gateway.console.app import build
-from gateway.store import open_sqlite
+from gateway.database import engine_for
+from gateway.store import Store
 
 
 def run(config_file: Path) -> int:
@@ -27,7 +28,7 @@ def run(config_file: Path) -> int:
     )
     harden_process()
     os.umask(0o077)
-    store = open_sqlite(config.paths.state / "gateway.db")
+    store = Store(engine_for(config.store.url, config.paths.state / "gateway.db"))
     web = config.web
     try:
         server = uvicorn.Server(

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from base import settings
 from base.errors import ConfigError
 from gateway.console.roles import Role
+from gateway.database import StoreSettings
 
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
@@ -101,11 +102,15 @@ class OidcSettings:
 
 @dataclass(frozen=True)
 class ConsoleConfig:
-    """The whole file. ``site`` is the hospital's name, as it stands on every page."""
+    """The whole file. ``site`` is the hospital's name, as it stands on every page.
+
+    ``store`` is what the gateway's own file says.
+    """
 
     site: str = "Wardseal"
     web: WebSettings = field(default_factory=WebSettings)
     paths: PathSettings = field(default_factory=PathSettings)
+    store: StoreSettings = field(default_factory=StoreSettings)
     session: SessionSettings = field(default_factory=SessionSettings)
     oidc: OidcSettings | None = None
 

@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 
 from cli import pki
+from gateway.database import engine_for
+from gateway.store import Store
 from tests.gateway.bedside import Device
+from tests.gateway.databases import Server
 from tests.gateway.hospital import Hospital
 from tests.gateway.running import Running
 from wire.hpke import SuiteName
@@ -20,11 +23,47 @@ def _keys(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[Server]:
+    """A real PostgreSQL, started when the first test asks for it."""
+    server = Server().start()
+    yield server
+    server.close()
+
+
+# What looks at photos, files and processes does not depend on the database.
+ONE_DATABASE_IS_ENOUGH = {"test_opening", "test_process", "test_crash"}
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    if "database_url" in metafunc.fixturenames:
+        one = metafunc.module.__name__.rpartition(".")[2] in ONE_DATABASE_IS_ENOUGH
+        kinds = ["sqlite"] if one else ["sqlite", "postgresql"]
+        metafunc.parametrize("database_url", kinds, indirect=True)
+
+
 @pytest.fixture
-def hospital(tmp_path: Path, _keys: Path) -> Iterator[Hospital]:
-    """A gateway that is open, with nobody enrolled."""
+def database_url(request: pytest.FixtureRequest) -> str:
+    """What ``store.url`` says: nothing, or a fresh database of the real server."""
+    if request.param == "sqlite":
+        return ""
+    server: Server = request.getfixturevalue("postgresql")
+    return server.database()
+
+
+@pytest.fixture
+def store(database_url: str, tmp_path: Path) -> Iterator[Store]:
+    """An empty store, on each kind of database."""
+    opened = Store(engine_for(database_url, tmp_path / "gateway.db"))
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def hospital(tmp_path: Path, _keys: Path, database_url: str) -> Iterator[Hospital]:
+    """A gateway that is open, with nobody enrolled, on each kind of database."""
     shutil.copytree(_keys, tmp_path / "site")
-    opened = Hospital(tmp_path).open()
+    opened = Hospital(tmp_path, url=database_url).open()
     yield opened
     opened.close()
 

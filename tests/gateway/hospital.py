@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import create_engine, text
+from sqlalchemy import text
 
 from cli import pki
 from gateway import __main__ as gateway
 from gateway import config as configuration
+from gateway.database import engine_for
 from gateway.devices import Device as Registered
 from gateway.devices import Status, register
 from gateway.workers import Mailbox
@@ -29,6 +30,8 @@ class Hospital:
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     suite: hpke.SuiteName = hpke.SuiteName.P256
     sent: list[tuple[str, Any]] = field(default_factory=list)
+    url: str = ""
+    """``store.url``; empty is SQLite."""
 
     def __post_init__(self) -> None:
         self.site = pki.Site(self.folder / "site")
@@ -46,6 +49,7 @@ class Hospital:
             "broker": {"host": "127.0.0.1"},
             "paths": {"state": str(self.folder / "state")},
             "filing": {"folder": str(self.folder / "record")},
+            "store": {"url": self.url},
         }
         for name, table in settings.items():
             tables[name] = {**tables.get(name, {}), **table}
@@ -195,7 +199,7 @@ class Hospital:
 
     def rows(self, query: str, **values: Any) -> list[Any]:
         """Read the database from outside."""
-        engine = create_engine(f"sqlite:///{self.state / 'gateway.db'}")
+        engine = engine_for(self.url, self.state / "gateway.db")
         try:
             with engine.connect() as connection:
                 return list(connection.execute(text(query), values))
