@@ -2,12 +2,11 @@
 
 from alembic import context
 
-import gateway.console.tables  # each room's tables are in Base.metadata once it is loaded
-from gateway.store import Base
+from gateway.migrations.models import METADATA
 
 context.configure(
     connection=context.config.attributes["connection"],
-    target_metadata=Base.metadata,
+    target_metadata=METADATA,
     transactional_ddl=True,  # on SQLite as well: its transactions are begun by gateway.database
     render_as_batch=True,  # SQLite changes a column by copying its table
 )
