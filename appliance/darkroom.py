@@ -26,7 +26,7 @@ from functools import partial
 from selectors import EVENT_READ, DefaultSelector
 from typing import Final, NoReturn
 
-from appliance import viewfinder
+from appliance import apriltag, viewfinder
 from appliance.admission import WINDOW_NS, Doorkeeper
 from appliance.camera import Camera, CameraError
 from appliance.clock import SystemClock, boot_id
@@ -262,8 +262,9 @@ def run(config: ApplianceConfig) -> int:
     memory.assert_allocator(os.environ)
     memory.harden_process()
     signal.signal(signal.SIGTERM, _terminated)
-    # Loads libjpeg-turbo, so that a missing one is said now and not under a nurse's hand.
+    # Loads the libraries, so that a missing one is said now and not under a nurse's hand.
     turbojpeg.bound(config.camera.width, config.camera.height)
+    apriltag.library()
     doorkeeper = Doorkeeper(
         device=config.device.id,
         device_key=load_public(config.keys.public, "keys.public"),

@@ -172,6 +172,13 @@ def turbojpeg(machine: Machine) -> Finding:
     return off("libturbojpeg", "not installed", "apt install libturbojpeg0")
 
 
+def apriltag(machine: Machine) -> Finding:
+    """The darkroom finds the label in a picture by it."""
+    if machine.loads("libapriltag.so.3"):
+        return ok("libapriltag", "installed")
+    return off("libapriltag", "not installed", "apt install libapriltag3")
+
+
 def seccomp(machine: Machine) -> Finding:
     """The gateway's decoder refuses to run outside its sandbox."""
     if machine.loads("libseccomp.so.2"):
@@ -228,6 +235,7 @@ QUESTIONS: Final[tuple[tuple[Question, frozenset[str], frozenset[str]], ...]] = 
     (tpm, frozenset({PANEL}), _NONE),
     (clock, ANY, _NONE),
     (turbojpeg, _PICTURES, _PICTURES),
+    (apriltag, frozenset({DARKROOM}), frozenset({DARKROOM})),
     (seccomp, frozenset({GATEWAY}), frozenset({GATEWAY})),
     (hpke, _PICTURES, _PICTURES),
 )

@@ -51,6 +51,7 @@ missing_packages() { # missing_packages runtime|dev|interop: Debian's names, one
   has_program mosquitto || echo mosquitto
   has_library libturbojpeg.so.0 || echo libturbojpeg0
   has_library libseccomp.so.2 || echo libseccomp2
+  has_library libapriltag.so.3 || echo libapriltag3
   [ "$1" = runtime ] || has_program shellcheck || echo shellcheck
   [ "$1" = runtime ] || has_program node || echo nodejs
   [ "$1" = runtime ] || has_program npm || echo npm

@@ -7,8 +7,8 @@ before it in the content (the private header, known only after the verdict) fits
 plaintext is encrypted straight into the mapped file. Plaintext, content key and frame are
 zeroed before anything else happens, whatever became of the photo.
 
-A second thread finds the verdict while libjpeg-turbo works without Python's lock, and zeroes
-the frame while the JPEG is encrypted.
+A second thread finds the verdict and reads the label while libjpeg-turbo works without
+Python's lock, and zeroes the frame while the JPEG is encrypted.
 """
 
 import time
@@ -23,11 +23,13 @@ from typing import Final, Self, TypeVar
 from appliance import quality
 from appliance.crypto.slot import NoRoom, Slot
 from appliance.frame import Frame
+from appliance.label import LabelReader
 from base import turbojpeg
 from base.memory import Buffer, Lock, fill_random
-from wire import envelope
+from wire import envelope, shapes
 from wire.envelope import Header, Private
 from wire.hpke import RecipientPublic
+from wire.label import Label
 
 T = TypeVar("T")
 
@@ -39,12 +41,21 @@ _FRONT: Final = 8192
 class SealedPhoto:
     """A photo that lies sealed in the directory ``sealing`` under ``name``.
 
-    ``stages_us``: microseconds for encode (with the verdict, should that take longer), seal
-    (content and keys), store (the name) and wipe.
+    ``stages_us``: microseconds for encode (with verdict and label, should those take longer),
+    seal (content and keys), store (the name) and wipe; beside the encoder, verdict and label.
     """
 
     name: str
     size: int
+    stages_us: dict[str, int]
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """What was found out about a frame while it was encoded."""
+
+    verdict: quality.Verdict
+    label: Label | None
     stages_us: dict[str, int]
 
 
@@ -80,6 +91,7 @@ class Sealer:
         self._slot: Slot | None = Slot(sealing, usual_size)
         self._spent: Slot | None = None
         self._encoder = turbojpeg.Encoder()
+        self._labels = LabelReader()
         worst = _FRONT + turbojpeg.bound(width, height)
         self._plain = Buffer(worst, lock=Lock.WANTED)
         # Zeroing finds the pages now. A larger JPEG takes its other pages as it goes.
@@ -112,11 +124,11 @@ class Sealer:
         wiping: Future[None] | None = None
         try:
             slot = self._take_slot()
-            length, verdict = self._encode(frame, on_verdict)
+            length, seen = self._encode(frame, on_verdict)
             used = _FRONT + length
             wiping = self._helper.submit(frame.wipe)
             encoded = time.perf_counter_ns()
-            size = self._encrypt(slot, header, verdict, length)
+            size = self._encrypt(slot, header, seen, length)
             sealed = time.perf_counter_ns()
             path = slot.commit(f"{header.seq}.cose", size)
             stored = time.perf_counter_ns()
@@ -131,6 +143,7 @@ class Sealer:
             else:
                 _done(wiping, frame.wipe)
         stages = {
+            **seen.stages_us,
             "encode": (encoded - begun) // 1000,
             "seal": (sealed - encoded) // 1000,
             "store": (stored - sealed) // 1000,
@@ -153,17 +166,24 @@ class Sealer:
 
     def _encode(
         self, frame: Frame, on_verdict: Callable[[quality.Verdict], None]
-    ) -> tuple[int, quality.Verdict]:
+    ) -> tuple[int, _Seen]:
         """Return the JPEG's length; it stands in the plaintext buffer from ``_FRONT`` on."""
 
-        def judge() -> quality.Verdict:
+        def look() -> _Seen:
+            begun = time.perf_counter_ns()
             verdict = quality.judge(
                 frame.luma, width=frame.width, height=frame.height, stride=frame.strides[0]
             )
+            judged = time.perf_counter_ns()
             on_verdict(verdict)
-            return verdict
+            label = self._labels.read(frame)
+            stages = {
+                "verdict": (judged - begun) // 1000,
+                "label": (time.perf_counter_ns() - judged) // 1000,
+            }
+            return _Seen(verdict, label, stages)
 
-        judging = self._helper.submit(judge)
+        looking = self._helper.submit(look)
         try:
             length = self._encoder.encode_yuv420(
                 frame.planes,
@@ -174,12 +194,16 @@ class Sealer:
                 out=self._plain.view[_FRONT:],
             )
         finally:
-            verdict = _done(judging, judge)
-        return length, verdict
+            seen = _done(looking, look)
+        return length, seen
 
-    def _encrypt(self, slot: Slot, header: Header, verdict: quality.Verdict, length: int) -> int:
+    def _encrypt(self, slot: Slot, header: Header, seen: _Seen, length: int) -> int:
         """Complete the content, encrypt it into ``slot`` with a fresh key; return the size."""
-        private = Private(self._bed, {**verdict.measured, "poor": list(verdict.poor)})
+        private = Private(
+            self._bed,
+            {**seen.verdict.measured, "poor": list(seen.verdict.poor)},
+            label=None if seen.label is None else shapes.to_map(seen.label),
+        )
         prefix = envelope.content_prefix(private, length)
         start = _FRONT - len(prefix)
         self._plain.view[start:_FRONT] = prefix
@@ -199,6 +223,7 @@ class Sealer:
         """Wipe and free everything; no later use."""
         self._helper.shutdown()
         self._encoder.close()
+        self._labels.close()
         self._plain.close()
         self._key.close()
         self._clear_away()

@@ -74,7 +74,7 @@ def world(tmp_path: Path) -> World:
 def test_on_a_machine_with_everything_everything_is_in_order(world: World) -> None:
     found = world.finds()
     assert {finding.state for finding in found.values()} == {State.OK}
-    assert len(found) == 17
+    assert len(found) == 18
     assert all(not finding.mend for finding in found.values())
 
 
@@ -129,6 +129,12 @@ OFF: list[tuple[str, Callable[[World], None], str, str]] = [
         change(loads=lambda name: "jpeg" not in name),
         "not installed",
         "libturbojpeg0",
+    ),
+    (
+        "libapriltag",
+        change(loads=lambda name: "apriltag" not in name),
+        "not installed",
+        "libapriltag3",
     ),
     (
         "libseccomp",
@@ -194,7 +200,10 @@ def test_a_device_file_that_is_closed_to_the_role_names_its_group_and_the_rule(
     ("role", "broken"),
     [
         ("panel", {"GPIO", "screen bus"}),
-        ("darkroom", {"locked memory", "allocator", "libturbojpeg", "cryptography", "camera"}),
+        (
+            "darkroom",
+            {"locked memory", "allocator", "libturbojpeg", "libapriltag", "cryptography", "camera"},
+        ),
         ("uplink", {"locked memory"}),
         ("gateway", {"libturbojpeg", "libseccomp", "cryptography"}),
         (None, {"locked memory"}),
@@ -332,7 +341,7 @@ def test_each_role_is_asked_only_for_what_it_uses(world: World, site: Site) -> N
     device = {"kernel", "swap", "init_on_free", "locked memory", "core dumps", "ptrace"}
     device |= {"allocator", "users", "root", "clock", "settings", "run folder"}
     panel = {"TPM", "buttons, screen", "state folder", "signing key", "keyset", "ledger"}
-    darkroom = {"libturbojpeg", "cryptography", "camera", "keyset"}
+    darkroom = {"libturbojpeg", "libapriltag", "cryptography", "camera", "keyset"}
     uplink = {"TLS key", "certificate", "broker"}
     site.bundle.joinpath("device.key").chmod(0)
     for role, asked in (("panel", panel), ("darkroom", darkroom), ("uplink", uplink)):

@@ -16,7 +16,9 @@ from tests.residue.scanner import Findings, Scanner
 from wire import envelope
 from wire.ledger import SignedEntry
 
-SCENE = Path(__file__).parents[2] / "appliance" / "simulator" / "scenes" / "coffee.png"
+SCENES = Path(__file__).parents[2] / "appliance" / "simulator" / "scenes"
+SCENE = SCENES / "coffee.png"
+LABEL = SCENES / "label-heel-left.png"
 NAIVE = (str(Path(__file__).parent / "naive_darkroom.py"),)
 
 pytestmark = pytest.mark.skipif(
@@ -26,15 +28,20 @@ pytestmark = pytest.mark.skipif(
 
 @pytest.fixture(scope="module")
 def frame(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A raw frame on disk: a photograph with noise, so that each of its windows is its own."""
+    """A raw frame on disk: a photograph with noise, so that each of its windows is its own.
+
+    A label lies in it, so that whatever reads labels has something to read.
+    """
     path = tmp_path_factory.mktemp("scene") / "frame.yuv"
     random = np.random.default_rng(3)
-    with Image.open(SCENE) as picture, path.open("wb") as file:
-        for number, plane in enumerate(picture.convert("YCbCr").split()):
-            size = (WIDTH, HEIGHT) if number == 0 else (WIDTH // 2, HEIGHT // 2)
-            levels = np.asarray(plane.resize(size), dtype=np.int16)
+    with Image.open(SCENE) as file, Image.open(LABEL) as label:
+        picture = file.convert("YCbCr").resize((WIDTH, HEIGHT))
+        picture.paste(label.convert("YCbCr"), (500, 1800))
+    with path.open("wb") as raw:
+        for number, plane in enumerate(picture.split()):
+            levels = np.asarray(plane if number == 0 else plane.reduce(2), dtype=np.int16)
             noise = random.integers(-6, 7, levels.shape, dtype=np.int16)
-            file.write(np.clip(levels + noise, 0, 255).astype(np.uint8).tobytes())
+            raw.write(np.clip(levels + noise, 0, 255).astype(np.uint8).tobytes())
     return path
 
 
@@ -80,6 +87,9 @@ def test_P3_nothing_of_a_photo_is_left_in_a_living_darkroom_once_it_is_sealed(
     with bedside.start() as life:
         consent = bedside.open(life)
         taken = photos(bedside, life, consent, 2)
+        for sealed in taken:
+            label = bedside.opened(sealed).private.label
+            assert label is not None and label["code"] == "W2 HEEL L", "the label was not read"
         scanners = [raw_scanner, *(scanner_of(bedside, sealed) for sealed in taken)]
         for findings in scan(life, scanners):
             assert not findings.windows, findings
@@ -90,6 +100,7 @@ def test_P3_nothing_of_a_photo_is_left_in_a_living_darkroom_once_it_is_sealed(
 def test_P3_nothing_is_left_of_a_photograph_with_sensor_noise_either(bedside: Bedside) -> None:
     # The simulated camera's other way to a frame, through Pillow and numpy.
     bedside.world.point_at(SCENE)
+    bedside.world.lay(LABEL)
     with bedside.start() as life:
         consent = bedside.open(life)
         (taken,) = photos(bedside, life, consent, 1)
