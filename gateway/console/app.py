@@ -16,6 +16,8 @@ from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from base.errors import WardsealError
+from gateway.beds import Beds
+from gateway.config import WorklistSettings
 from gateway.console.accounts import Accounts
 from gateway.console.audit import Audit
 from gateway.console.config import ConsoleConfig
@@ -30,10 +32,12 @@ from gateway.console.render import Render
 from gateway.console.roles import Area
 from gateway.console.sessions import Sessions
 from gateway.console.shield import Shield
-from gateway.console.visits import Handler, Problem, Visits
+from gateway.console.visits import FormHandler, Handler, Problem, Visits
+from gateway.console.work import Work
 from gateway.devices import Registry
 from gateway.lightbox import Lightbox
 from gateway.store import Store
+from gateway.worklist_desk import Worklist
 from wire.signing import PublicKey
 
 log = logging.getLogger(__name__)
@@ -78,15 +82,27 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
         version=photos.version,
         secure=config.web.secure,
     )
+    lightbox = Lightbox(config.paths.state / "opened")
     pages = Pages(
         render=render,
         audit=audit,
         photos=photos,
         ledgers=Ledgers(store=store, key_of=key_of),
         questions=Questions(store=store, clock=_now_ms),
-        lightbox=Lightbox(config.paths.state / "opened"),
+        lightbox=lightbox,
         devices=registry.all,
         today=today,
+    )
+    work = Work(
+        render=render,
+        audit=audit,
+        worklist=Worklist(
+            store=store,
+            beds=Beds(config.paths.beds),
+            settings=WorklistSettings(),
+            clock=_now_ms,
+        ),
+        lightbox=lightbox,
     )
     middleware = [Middleware(Shield, origin=config.web.origin)]
     if config.oidc is not None:
@@ -102,7 +118,7 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
             )
         )
     return Starlette(
-        routes=_routes(front, visits, pages),
+        routes=_routes(front, visits, pages, work),
         middleware=middleware,
         exception_handlers={
             Problem: _problem(render),
@@ -112,22 +128,29 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
     )
 
 
-def _routes(front: Front, visits: Visits, pages: Pages) -> list[Route | Mount]:
+def _routes(front: Front, visits: Visits, pages: Pages, work: Work) -> list[Route | Mount]:
     def get(path: str, area: Area, handler: Handler, *, click: bool = True) -> Route:
         return Route(path, visits.page(area, handler, click=click), methods=["GET"])
+
+    def post(path: str, area: Area | None, handler: FormHandler) -> Route:
+        return Route(path, visits.form(area, handler), methods=["POST"])
 
     return [
         get("/", Area.PHOTOS, pages.photos),
         get("/photos/{photo}", Area.PHOTOS, pages.photo),
         get("/photos/{photo}/picture.jpg", Area.PHOTOS, pages.picture),
         get("/photos/{photo}/small.jpg", Area.PHOTOS, pages.small, click=False),
+        get("/worklist", Area.WORKLIST, work.list),
+        get("/worklist/{item}", Area.WORKLIST, work.item),
+        post("/worklist/{item}/assign", Area.WORKLIST, work.assign),
+        post("/worklist/{item}/close", Area.WORKLIST, work.close),
         get("/ledgers", Area.LEDGERS, pages.ledgers),
         get("/ledgers/{device}/{ledger}", Area.LEDGERS, pages.ledger),
         get("/ledgers/{device}/{ledger}/file", Area.LEDGERS, pages.ledger_file),
         get("/questions", Area.QUESTIONS, pages.questions),
         get("/devices", Area.DEVICES, pages.devices),
         Route("/sign-in", front.sign_in, methods=["GET", "POST"]),
-        Route("/sign-out", visits.form(None, front.sign_out), methods=["POST"]),
+        post("/sign-out", None, front.sign_out),
         Route("/oidc/begin", front.oidc_begin, methods=["GET"]),
         Route("/oidc/callback", front.oidc_finish, methods=["GET"]),
         Route("/events", front.events, methods=["GET"]),

@@ -50,10 +50,11 @@ class WebSettings:
 
 @dataclass(frozen=True)
 class PathSettings:
-    """``state`` and ``devices`` are the gateway's own; ``accounts``: people without OIDC."""
+    """``state``, ``devices`` and ``beds`` are the gateway's; ``accounts``: people without OIDC."""
 
     state: Path = Path("state")
     devices: Path = Path("devices")
+    beds: Path = Path("beds.csv")
     accounts: Path = Path("accounts.toml")
 
 

@@ -39,10 +39,12 @@ class Render:
         self._environment.filters["short"] = short
         self._environment.globals["link"] = link
 
-    def page(self, request: Request, visit: Visit, name: str, **values: Any) -> HTMLResponse:
+    def page(
+        self, request: Request, visit: Visit, name: str, *, status: int = 200, **values: Any
+    ) -> HTMLResponse:
         """Return a page for somebody who is signed in."""
         menu = [(area, _PATHS[area]) for area in areas_of(visit.person.roles)]
-        return self._fill(name, request, visit=visit, menu=menu, **values)
+        return self._fill(name, request, status=status, visit=visit, menu=menu, **values)
 
     def outside(
         self, request: Request, name: str, *, status: int = 200, **values: Any
