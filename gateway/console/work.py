@@ -38,9 +38,8 @@ class Work:
     def list(self, request: Request, visit: Visit) -> Response:
         """Show open items, or closed ones when asked."""
         asked = request.query_params
-        which = _filter(
-            asked.get("kind", ""), asked.get("mine", ""), asked.get("closed", ""), visit
-        )
+        kind, mine, closed = (asked.get(name, "") for name in ("kind", "mine", "closed"))
+        which = _filter(kind, mine, closed, visit)
         before = _number(asked.get("before", "")) or None
         self._audit.seen(visit.person, What.WORKLIST, str(request.url.query))
         items = self._worklist.items(which, limit=PAGE, before=before)
@@ -51,9 +50,9 @@ class Work:
             items=items,
             counts=self._worklist.counts(),
             kinds=list(WorkKind),
-            kind=asked.get("kind", ""),
-            mine=bool(asked.get("mine")),
-            closed=bool(asked.get("closed")),
+            kind=kind,
+            mine=bool(mine),
+            closed=bool(closed),
             more=items[-1].id if len(items) == PAGE else None,
         )
 
@@ -85,7 +84,7 @@ class Work:
         try:
             act(number)
         except NotDone as e:
-            return self._item(request, visit, str(e), status=409)
+            return self._item(request, visit, _sentence(e), status=409)
         return RedirectResponse(f"/worklist/{number}", 303)
 
     def _item(self, request: Request, visit: Visit, words: str, *, status: int = 200) -> Response:
@@ -93,7 +92,7 @@ class Work:
         try:
             item, history = self._worklist.get(number), self._worklist.history(number)
         except NotDone as e:
-            raise Problem(404, f"{e}."[0].upper() + f"{e}."[1:]) from e
+            raise Problem(404, _sentence(e)) from e
         self._audit.seen(visit.person, What.WORKLIST, f"item {number} {item.subject}")
         return self._render.page(
             request,
@@ -110,6 +109,11 @@ class Work:
 def signature(person: Person) -> str:
     """How a person stands in an item's history: name, and what tells namesakes apart."""
     return f"{person.name} ({person.login})"[:100]
+
+
+def _sentence(error: NotDone) -> str:
+    text = str(error)
+    return f"{text[0].upper()}{text[1:]}."
 
 
 def _filter(kind: str, mine: str, closed: str, visit: Visit) -> Filter:

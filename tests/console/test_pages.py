@@ -206,6 +206,7 @@ def test_no_page_carries_script_or_style_of_its_own(console: Console) -> None:
     client = console.sign_in("officer")
     for path in (
         "/?day=",
+        "/worklist",
         "/ledgers",
         "/questions",
         "/devices",
