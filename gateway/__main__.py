@@ -114,7 +114,7 @@ def build(
     )
     stack.callback(decoders.close)
     decoders.check()
-    sinks = Sinks.open(config, stack)
+    sinks = Sinks.open(config, stack, _now_ms)
     lightbox = Lightbox(paths.opened)
     vault = Vault(paths.sealed, lightbox)
     receipts = Receipts(signer=keys.receipt, clock=_now_ms)

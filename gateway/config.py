@@ -11,6 +11,7 @@ from typing import Final, Literal
 from base import settings
 from base.errors import ConfigError, FormatError
 from gateway.database import StoreSettings
+from gateway.filing.settings import FhirSettings, ReportSettings, check_names
 from wire.envelope import MAX_ENVELOPE
 from wire.topics import check_name
 
@@ -79,9 +80,13 @@ class KeySettings:
 
 @dataclass(frozen=True)
 class FilingSettings:
-    """``folder``: where photos are filed as ``<date>/<photo id>.jpg`` and ``.json``."""
+    """``folder``: where photos are filed as ``<date>/<photo id>.jpg`` and ``.json``.
+
+    ``report``: whether the ``.pdf`` follows a little later, is waited for, or is not made.
+    """
 
     folder: Path = Path("record")
+    report: Literal["later", "required", "none"] = "later"
 
 
 @dataclass(frozen=True)
@@ -167,6 +172,8 @@ class GatewayConfig:
     keys: KeySettings = field(default_factory=KeySettings)
     filing: FilingSettings = field(default_factory=FilingSettings)
     worklist: WorklistSettings = field(default_factory=WorklistSettings)
+    report: ReportSettings = field(default_factory=ReportSettings)
+    fhir: tuple[FhirSettings, ...] = ()
     limits: LimitSettings = field(default_factory=LimitSettings)
 
     def __post_init__(self) -> None:
@@ -176,6 +183,7 @@ class GatewayConfig:
             raise ConfigError("name", str(e)) from e
         if self.name == "any":
             raise ConfigError("name", "'any' is the topic that all gateways hear")
+        check_names([one.name for one in (*self.fhir,)])
 
 
 def load(path: Path) -> GatewayConfig:

@@ -188,7 +188,6 @@ class Custodian:
         if undone:
             return self._undo(device, photo, bundle)
         self._vault.put_aside(bundle, photo)
-        self._cabinet.wake()
         log.info("photo %s: filed", photo)
         return Answer(device, photo, receipt)
 
@@ -240,12 +239,13 @@ class Custodian:
         return answer
 
     def rest(self) -> None:
-        """Once the receipt has left: show the picture to people, wipe what the decoder saw."""
+        """Once the receipt has left: show the picture to people, wipe what the decoder saw, follow."""
         if self._seen is not None:
             photo, picture = self._seen
             self._seen = None
             self._lightbox.show(photo, self._decoders.small(picture))
         self._decoders.bury()
+        self._cabinet.wake()
 
     def _settle(
         self,

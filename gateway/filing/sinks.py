@@ -1,11 +1,17 @@
 """The record systems that the settings name, and which of them FILED waits for."""
 
+import zoneinfo
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 
 from gateway.config import GatewayConfig
 from gateway.filing.base import Sink
+from gateway.filing.fhir import Fhir
 from gateway.filing.folder import Folder
+from gateway.filing.folder_report import FolderReport
+from gateway.filing.settings import ReportSettings
+from gateway.report.making import Style
 
 
 @dataclass(frozen=True)
@@ -16,10 +22,26 @@ class Sinks:
     later: tuple[Sink, ...]
 
     @classmethod
-    def open(cls, config: GatewayConfig, stack: ExitStack) -> "Sinks":
+    def open(cls, config: GatewayConfig, stack: ExitStack, clock: Callable[[], int]) -> "Sinks":
         """Make every sink; ``stack`` closes them. Raises ConfigError."""
-        required: list[Sink] = [Folder(config.filing.folder)]
+        required: list[Sink] = []
         later: list[Sink] = []
-        for sink in (*required, *later):
+
+        def add(sink: Sink, *, waited_for: bool) -> None:
             stack.callback(sink.close)
+            (required if waited_for else later).append(sink)
+
+        style, folder = style_of(config.report), config.filing
+        add(Folder(folder.folder), waited_for=True)
+        if folder.report != "none":
+            report = FolderReport(folder.folder, style)
+            add(report, waited_for=folder.report == "required")
+        for fhir in config.fhir:
+            add(Fhir(fhir, style, clock), waited_for=fhir.required)
         return cls(tuple(required), tuple(later))
+
+
+def style_of(settings: ReportSettings) -> Style:
+    """Return how the settings want reports to look."""
+    zone = zoneinfo.ZoneInfo(settings.zone)
+    return Style(settings.language, zone, settings.organization)

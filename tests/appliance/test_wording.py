@@ -6,7 +6,8 @@ import pytest
 
 from appliance import wording
 from appliance.drawing import FONT
-from appliance.wording import CARDS, LANGUAGES, LONGEST, PHRASES, Phrase, consent_wording, lines
+from appliance.wording import LANGUAGES, LONGEST, PHRASES, Phrase, consent_wording, lines
+from wire.cards import CARDS
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

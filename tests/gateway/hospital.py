@@ -48,8 +48,8 @@ class Hospital:
         tables = {
             "broker": {"host": "127.0.0.1"},
             "paths": {"state": str(self.folder / "state")},
-            "filing": {"folder": str(self.folder / "record")},
             "store": {"url": self.url},
+            "filing": {"folder": str(self.folder / "record"), "report": "none"},
         }
         for name, table in settings.items():
             tables[name] = {**tables.get(name, {}), **table}

@@ -30,7 +30,9 @@ class Running:
 
     def __init__(self, folder: Path, port: int) -> None:
         self.hospital = Hospital(folder, suite=SuiteName.HYBRID)
-        self.hospital.write_config({"broker": {"host": "127.0.0.1", "port": port}})
+        self.hospital.write_config(
+            {"broker": {"host": "127.0.0.1", "port": port}, "filing": {"report": "later"}}
+        )
         pki.device(self.hospital.site, DEVICE)
         self.device: Device = self.hospital.enrol(DEVICE)
         self.broker = Broker(

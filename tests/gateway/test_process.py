@@ -113,10 +113,12 @@ def test_P3_after_filing_nothing_of_the_photo_is_in_the_gateways_memory(running:
         assert receipt is not None
         assert receipt.status == Status.FILED
 
-        def spent() -> bool:
-            return not (running.hospital.state / "incoming" / f"{photo.hex}.part").exists()
+        def followed() -> bool:
+            stands = "select stand from filings where photo = :photo"
+            rows = running.hospital.rows(stands, photo=photo.hex)
+            return [stand for (stand,) in rows] == ["filed", "filed"]
 
-        until(spent, 5, "the photo to be put aside")
+        until(followed, 10, "the folder to have the photo and its report")
         # The decoder that saw it is buried right after the receipt has left.
         until(lambda: len(decoders_of(process.pid)) == 2, 5, "two fresh decoders")
         findings = scanner.process(process.pid)

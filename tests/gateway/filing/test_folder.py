@@ -3,44 +3,22 @@
 import json
 import os
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from gateway.filing.base import Filed, FilingError, Sink
+from gateway.filing.base import FilingError, Sink
 from gateway.filing.folder import Folder
 from gateway.filing.record import Assignment, Encounter, Patient, Record, Site
-
-PHOTO = "ab" * 32
-AT_MS = 1_700_000_000_000
+from tests.gateway.filing import photos
+from tests.gateway.filing.photos import AT_MS, PHOTO, filed_of
 
 
 def record(**changes: Any) -> Record:
-    jpeg = changes.pop("jpeg", b"\xff\xd8 a picture \xff\xd9" * 5000)
-    usual = Record(
-        photo=PHOTO,
-        device="ward3-bed12",
-        captured_ms=AT_MS,
-        clock="synced",
-        level="care",
-        basis="agreed",
-        wording={"id": "W1", "language": "en", "sha256": "00" * 32},
-        bed="W3-12",
-        quality={},
-        label=None,
-        proof={"ledger": "00" * 16, "seq": 2},
-        width=4,
-        height=3,
-        jpeg_sha256="00" * 32,
-        jpeg=memoryview(bytearray(jpeg)),
-    )
-    return replace(usual, **changes)
-
-
-def filed_of(one: Record, reference: str | None = None) -> Filed:
-    return Filed(one.photo, one.captured_ms, one.clock, one.assignment, reference)
+    """One of nobody, whose picture is some hundred kilobytes long."""
+    jpeg = b"\xff\xd8 a picture \xff\xd9" * 5000
+    return photos.record(**{"jpeg": jpeg, "assignment": Assignment(), **changes})
 
 
 def everything(root: Path) -> dict[str, bytes]:

@@ -1,0 +1,384 @@
+"""A record as FHIR R4 resources, and the transaction that creates them. Pure.
+
+    Device             the appliance, unless the server has it
+    Binary             the JPEG, and the PDF report where wanted
+    Consent            one per purpose, if the patient or a representative agreed (IHE PCF);
+                       best interests are no granted consent
+    DocumentReference  the photo (or Media for the JPEG and DocumentReference for the report)
+    Provenance         who, with which device, and the ledger entries it all rests on
+    AuditEvent         IHE BALP create
+
+What a device or a label said goes into text and values only. References are to resources of
+the same transaction, to what the hospital's own systems have named, or by identifier.
+"""
+
+import base64
+import hashlib
+import uuid
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+from urllib.parse import quote
+
+from gateway.filing.fhir import codes
+from gateway.filing.fhir.codes import concept
+from gateway.filing.record import Encounter, Patient, Record
+from gateway.filing.settings import FhirSettings
+from gateway.filing.text import plain_all
+
+Resource = dict[str, Any]
+AGREED: Final = {"agreed": "patient", "proxy": "representative"}
+
+
+@dataclass(frozen=True)
+class Names:
+    """The systems of our identifiers, below the site's namespace."""
+
+    namespace: str
+
+    @property
+    def photo(self) -> str:
+        return f"{self.namespace}:photo"
+
+    @property
+    def consent(self) -> str:
+        return f"{self.namespace}:consent"
+
+    @property
+    def device(self) -> str:
+        return f"{self.namespace}:device"
+
+    @property
+    def entry(self) -> str:
+        return f"{self.namespace}:ledger-entry"
+
+
+def transaction(
+    record: Record, report: bytes | None, device: str | None, settings: FhirSettings, now_ms: int
+) -> Resource:
+    """Return the Bundle. ``report`` is the PDF, ``device`` what the server calls the Device.
+
+    Where the server has no Device yet, it is created in the same transaction.
+    """
+    names = Names(settings.namespace)
+    entries: list[Resource] = []
+
+    def add(resource: Resource, if_none: str | None = None) -> str:
+        url = f"urn:uuid:{_uuid(record, resource['resourceType'], len(entries))}"
+        request = {"method": "POST", "url": resource["resourceType"]}
+        if if_none is not None:
+            request["ifNoneExist"] = f"identifier={quote(if_none, safe=':|')}"
+        entries.append({"fullUrl": url, "resource": plain_all(resource), "request": request})
+        return url
+
+    if device is None:
+        device = add(device_of(record, names), f"{names.device}|{record.device}")
+    jpeg = _attachment(add(_binary("image/jpeg", record.jpeg)), "image/jpeg", record.jpeg)
+    jpeg |= {"title": "photo", **_when("creation", record)}
+    attachments = [jpeg]
+    if report is not None:
+        pdf = _attachment(add(_binary("application/pdf", report)), "application/pdf", report)
+        attachments.append(pdf | {"title": "report"})
+    consents = [
+        add(made, f"{names.consent}|{made['identifier'][0]['value']}")
+        for made in _consents(record, names, settings)
+    ]
+    targets = []
+    if settings.photo_as == "Media":
+        photo = _media(record, jpeg, device, names)
+        targets.append(add(photo, f"{names.photo}|{record.key}"))
+        attachments = attachments[1:]
+    if attachments:
+        of_report = settings.photo_as == "Media"
+        key = f"{record.key}.pdf" if of_report else record.key
+        page = _document(
+            record,
+            settings,
+            key=key,
+            attachments=attachments,
+            consents=consents,
+            device=device,
+            now_ms=now_ms,
+        )
+        targets.append(add(page, f"{names.photo}|{key}"))
+    add(_provenance(record, targets, device, settings, now_ms))
+    add(_audit(record, targets, settings, now_ms))
+    return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
+
+
+def device_of(record: Record, names: Names) -> Resource:
+    """Return the Device resource of the appliance; it names no person."""
+    return {
+        "resourceType": "Device",
+        "identifier": [{"system": names.device, "value": record.device}],
+        "status": "active",
+        "serialNumber": record.device,
+        "deviceName": [{"name": "Wardseal", "type": "model-name"}],
+        "type": concept(codes.CAMERA),
+    }
+
+
+def denial(consent: Resource, at_ms: int) -> Resource:
+    """Return the Consent that says no from now on, in place of one that said yes."""
+    kept: Resource = {
+        name: consent[name]
+        for name in ("scope", "category", "patient", "performer", "organization", "policy")
+        if name in consent
+    }
+    identifier = consent["identifier"][0]
+    return {
+        "resourceType": "Consent",
+        "identifier": [{**identifier, "value": f"{identifier['value']}.denied"}],
+        "status": "active",
+        **kept,
+        "dateTime": instant(at_ms),
+        "provision": {**consent.get("provision", {}), "type": "deny"},
+    }
+
+
+def instant(ms: int) -> str:
+    """FHIR's instant, in UTC."""
+    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
+
+
+def _when(name: str, record: Record) -> Resource:
+    """The time of capture under ``name``; nothing where the device's clock was worth nothing."""
+    try:
+        return {} if record.clock == "none" else {name: instant(record.captured_ms)}
+    except (ValueError, OverflowError, OSError):
+        return {}
+
+
+def _uuid(record: Record, kind: str, number: int) -> uuid.UUID:
+    """The same record always has the same names within its transaction."""
+    return uuid.uuid5(uuid.NAMESPACE_OID, f"{record.key}/{kind}/{number}")
+
+
+def _binary(kind: str, data: bytes | memoryview) -> Resource:
+    return {
+        "resourceType": "Binary",
+        "contentType": kind,
+        "data": base64.b64encode(data).decode(),
+    }
+
+
+def _attachment(url: str, kind: str, data: bytes | memoryview) -> Resource:
+    # FHIR R4 defines Attachment.hash as SHA-1; the SHA-256 that counts is in Provenance.
+    sha1 = hashlib.sha1(data, usedforsecurity=False).digest()
+    return {
+        "contentType": kind,
+        "url": url,
+        "size": len(data),
+        "hash": base64.b64encode(sha1).decode(),
+    }
+
+
+def _reference(whom: Patient | Encounter, kind: str) -> Resource:
+    """To the server's own resource where identity knows it, otherwise by identifier."""
+    if whom.fhir:
+        return {"reference": whom.fhir}
+    identifier = {"value": whom.number}
+    if whom.authority:
+        known = "://" in whom.authority or whom.authority.startswith("urn:")
+        identifier["system"] = whom.authority if known else f"urn:wardseal:{kind.lower()}"
+    return {"type": kind, "identifier": identifier}
+
+
+def _subject(record: Record, name: str = "subject") -> Resource:
+    patient = record.assignment.patient
+    return {} if patient is None else {name: _reference(patient, "Patient")}
+
+
+def _staff(record: Record, settings: FhirSettings) -> Resource | None:
+    if record.badge is None:
+        return None
+    identifier = {"system": settings.badge_system, "value": record.badge}
+    return {"type": "Practitioner", "identifier": identifier}
+
+
+def _entry(names: Names, digest: object) -> Resource:
+    return {"identifier": {"system": names.entry, "value": str(digest)}}
+
+
+def _consents(record: Record, names: Names, settings: FhirSettings) -> list[Resource]:
+    """One per purpose, if there is a patient who can have given it."""
+    patient = record.assignment.patient
+    if patient is None or record.basis not in AGREED:
+        return []
+    whose = _reference(patient, "Patient")
+    agreed = whose if record.basis == "agreed" else {"display": "representative of the patient"}
+    wording = record.wording
+    uri = f"{_part(wording['id'])}:{_part(wording['language'])}:{wording['sha256']}"
+    purposes = ("care", "teaching") if record.level == "teaching" else ("care",)
+    return [
+        {
+            "resourceType": "Consent",
+            "identifier": [{"system": names.consent, "value": f"{record.key}.{purpose}"}],
+            "status": "active",
+            "scope": concept(codes.PRIVACY),
+            "category": [concept(codes.CONSENT_CATEGORY)],
+            "patient": whose,
+            **_when("dateTime", record),
+            "performer": [agreed],
+            **_organization(settings, "organization", many=True),
+            "sourceReference": {
+                "type": "DocumentReference",
+                **_entry(names, record.proof.get("consent")),
+            },
+            "policy": [{"uri": f"{names.namespace}:wording:{uri}"}],
+            "provision": {"type": "permit", "purpose": [dict(codes.PURPOSES[purpose])]},
+        }
+        for purpose in purposes
+    ]
+
+
+def _part(text: str) -> str:
+    """A part of a URN: what a device wrote cannot make another URN of it."""
+    return "".join(c if (c.isascii() and c.isalnum()) or c in "-._" else "-" for c in text)
+
+
+def _organization(settings: FhirSettings, name: str, *, many: bool = False) -> Resource:
+    if not settings.organization:
+        return {}
+    whose: Resource = {"display": settings.organization}
+    if settings.organization.startswith("Organization/"):
+        whose = {"reference": settings.organization}
+    return {name: [whose] if many else whose}
+
+
+def _document(
+    record: Record,
+    settings: FhirSettings,
+    *,
+    key: str,
+    attachments: list[Resource],
+    consents: list[str],
+    device: str,
+    now_ms: int,
+) -> Resource:
+    staff = _staff(record, settings)
+    whose = record.assignment
+    context: Resource = {}
+    if whose.encounter is not None:
+        context["encounter"] = [_reference(whose.encounter, "Encounter")]
+    period = _when("start", record)
+    if period:
+        context["period"] = period
+    if consents:
+        context["related"] = [{"reference": url} for url in consents]
+    return {
+        "resourceType": "DocumentReference",
+        "identifier": [{"system": Names(settings.namespace).photo, "value": key}],
+        "status": "current",
+        "docStatus": "final",
+        "type": concept(codes.PHOTO),
+        **_subject(record),
+        "date": instant(now_ms),
+        "author": [*([staff] if staff else []), {"reference": device}],
+        **_organization(settings, "custodian"),
+        "description": _description(record),
+        "securityLabel": [concept(codes.RESTRICTED)],
+        "content": [{"attachment": attachment} for attachment in attachments],
+        **({"context": context} if context else {}),
+    }
+
+
+def _description(record: Record) -> str:
+    site = record.assignment.site
+    parts = [f"Clinical photograph, bed {record.bed}"]
+    if site is not None:
+        parts.append(" ".join(part for part in (site.side, site.display) if part))
+    if record.badge is None:
+        parts.append("unattested: no badge was read")
+    return "; ".join(parts)
+
+
+def _media(record: Record, jpeg: Resource, device: str, names: Names) -> Resource:
+    whose, site = record.assignment, record.assignment.site
+    body: Resource = {}
+    if site is not None:
+        coding: codes.Coding = {"system": codes.SNOMED, "code": site.code, "display": site.display}
+        body = {"bodySite": {"coding": [coding], "text": _description(record)}}
+    encounter = whose.encounter
+    return {
+        "resourceType": "Media",
+        "identifier": [{"system": names.photo, "value": record.key}],
+        "status": "completed",
+        "type": concept(codes.IMAGE),
+        "modality": concept(codes.PHOTOGRAPHY),
+        **_subject(record),
+        **({} if encounter is None else {"encounter": _reference(encounter, "Encounter")}),
+        **_when("createdDateTime", record),
+        **body,
+        "device": {"reference": device},
+        "height": record.height,
+        "width": record.width,
+        "content": jpeg,
+    }
+
+
+def _provenance(
+    record: Record, targets: list[str], device: str, settings: FhirSettings, now_ms: int
+) -> Resource:
+    names, staff = Names(settings.namespace), _staff(record, settings)
+    whom = [(codes.AUTHOR, staff)] if staff else []
+    entries = [record.proof.get(name) for name in ("consent", "intent", "sealed")]
+    digest = {"identifier": {"system": "urn:ietf:rfc:6920", "value": _ni(record.jpeg_sha256)}}
+    return {
+        "resourceType": "Provenance",
+        "target": [{"reference": target} for target in targets],
+        **_when("occurredDateTime", record),
+        "recorded": instant(now_ms),
+        "activity": concept(codes.ORIGINATE),
+        "agent": [
+            {"type": concept(kind), "who": who}
+            for kind, who in [*whom, (codes.ASSEMBLER, {"reference": device})]
+        ],
+        "entity": [
+            {"role": "source", "what": what}
+            for what in [*(_entry(names, entry) for entry in entries if entry), digest]
+        ],
+    }
+
+
+def _ni(sha256: str) -> str:
+    """A hash as a name (RFC 6920)."""
+    raw = base64.urlsafe_b64encode(bytes.fromhex(sha256)).rstrip(b"=").decode()
+    return f"ni:///sha-256;{raw}"
+
+
+def _audit(record: Record, targets: list[str], settings: FhirSettings, now_ms: int) -> Resource:
+    patient = record.assignment.patient
+    profile = codes.BALP_CREATE if patient is None else codes.BALP_PATIENT_CREATE
+    entities: list[Resource] = [
+        {
+            "what": {"reference": target},
+            "type": dict(codes.THING),
+            "role": dict(codes.RESOURCE),
+        }
+        for target in targets
+    ]
+    if patient is not None:
+        person = {"what": _reference(patient, "Patient"), "type": dict(codes.PERSON)}
+        entities.insert(0, {**person, "role": dict(codes.PATIENT)})
+    gateway = {"display": f"Wardseal gateway, {settings.name}"}
+    return {
+        "resourceType": "AuditEvent",
+        "meta": {"profile": [profile]},
+        "type": dict(codes.REST_EVENT),
+        "subtype": [dict(codes.CREATE)],
+        "action": "C",
+        "recorded": instant(now_ms),
+        "outcome": "0",
+        "agent": [
+            {"type": concept(codes.SOURCE), "who": gateway, "requestor": True},
+            {
+                "type": concept(codes.DESTINATION),
+                "who": {"display": settings.url},
+                "requestor": False,
+                "network": {"address": settings.url, "type": "5"},
+            },
+        ],
+        "source": {"observer": gateway},
+        "entity": entities,
+    }

@@ -1,0 +1,315 @@
+"""The FHIR server as a record system.
+
+Idempotent: the photo is looked for by its identifier first, and created on the condition that
+there is none. A server that nevertheless made two of it (an answer that got lost, a condition
+it does not know) keeps the older one; the others become entered-in-error. The caller has each
+photo in one pair of hands, so nobody searches while another creates.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Callable
+from typing import Any, Final
+
+import httpx2
+
+from gateway.filing.base import Filed, FilingError
+from gateway.filing.fhir import codes
+from gateway.filing.fhir.auth import Smart
+from gateway.filing.fhir.resources import Names, Resource, denial, instant, transaction
+from gateway.filing.record import Record
+from gateway.filing.settings import FhirSettings
+from gateway.filing.text import plain
+from gateway.filing.web import Gone, Refused, Web
+from gateway.report.making import ReportError, Style, make_report
+
+_JSON: Final = "application/fhir+json"
+IN_ERROR: Final = "entered-in-error"
+OBJECTION: Final = "objection recorded"
+_PURPOSES: Final = ("care", "teaching")
+
+
+class Fhir:
+    """One FHIR server; ``clock`` gives milliseconds since 1970 UTC."""
+
+    def __init__(self, settings: FhirSettings, style: Style, clock: Callable[[], int]) -> None:
+        self.name = settings.name
+        self._settings = settings
+        self._style = style
+        self._clock = clock
+        self._names = Names(settings.namespace)
+        self._smart = Smart(settings) if settings.client_key is not None else None
+        self._web = Web(
+            settings,
+            authorize=None if self._smart is None else self._smart.authorization,
+            renew=None if self._smart is None else self._smart.renew,
+        )
+        self._devices: dict[str, str] = {}
+
+    def stage(self, photo: str, jpeg: memoryview) -> None:
+        """Nothing of it may be at the server before it is filed."""
+
+    def unstage(self, photo: str) -> None:
+        """Nothing was staged."""
+
+    def close(self) -> None:
+        """Close every connection."""
+        self._web.close()
+        if self._smart is not None:
+            self._smart.close()
+
+    # -- filing -----------------------------------------------------------------------------------
+
+    def file(self, record: Record) -> str:
+        """Create everything in one transaction, unless the photo is there already."""
+        there = self._find(self._settings.photo_as, record.key)
+        if there:
+            return _reference(self._only(there))
+        try:
+            report = make_report(record, self._style) if self._settings.report else None
+        except ReportError as e:
+            raise FilingError(str(e)) from e
+        device = self._device(record)
+        bundle = transaction(record, report, device, self._settings, self._clock())
+        self._transact(bundle)
+        there = self._find(self._settings.photo_as, record.key)
+        if not there:
+            raise FilingError(f"{self.name} said that it stored the photo, and does not find it")
+        return _reference(self._only(there))
+
+    def _only(self, there: list[Resource]) -> Resource:
+        """Return the oldest; what a lost answer made twice becomes entered-in-error."""
+        first, *others = sorted(there, key=_age)
+        wrong = [one for one in others if one.get("status") != IN_ERROR]
+        if wrong:
+            self._update([{**one, "status": IN_ERROR} for one in wrong])
+        return first
+
+    def _device(self, record: Record) -> str | None:
+        """Return what the server calls this appliance; None if it does not know it."""
+        if record.device not in self._devices:
+            there = self._search("Device", self._names.device, record.device)
+            if not there:
+                return None
+            self._devices[record.device] = _reference(min(there, key=_age))
+        return self._devices[record.device]
+
+    # -- reading back -----------------------------------------------------------------------------
+
+    def read_back(self, record: Record, reference: str) -> None:
+        """Fetch the photo's resource and its content, and compare every byte of the JPEG."""
+        found = self._read(f"/{reference}")
+        identifiers = [one.get("value") for one in found.get("identifier", [])]
+        if record.key not in identifiers or found.get("status") == IN_ERROR:
+            raise FilingError(f"{self.name} gives back something else")
+        patient = record.assignment.patient
+        if patient is not None and not _is_about(found.get("subject", {}), patient):
+            raise FilingError(f"{self.name} gives back the photo under another patient")
+        attachments = _attachments(found)
+        if found["resourceType"] == "Media" and self._settings.report:
+            for page in self._find("DocumentReference", f"{record.key}.pdf"):
+                attachments += _attachments(page)
+        kinds = [one.get("contentType") for one in attachments]
+        wanted = ["image/jpeg", *(["application/pdf"] if self._settings.report else [])]
+        if sorted(kinds, key=str) != sorted(wanted):
+            raise FilingError(f"{self.name} gives back something else")
+        for attachment in attachments:
+            content = self._content(attachment)
+            if attachment.get("contentType") == "image/jpeg":
+                same = content == record.jpeg
+            else:
+                sha1 = hashlib.sha1(content, usedforsecurity=False).digest()
+                same = base64.b64encode(sha1).decode() == attachment.get("hash")
+            if not same:
+                raise FilingError(f"{self.name} gives back another content")
+
+    def _content(self, attachment: Resource) -> bytes:
+        """Fetch what an attachment points to, which must be a Binary of this very server."""
+        url = str(attachment.get("url", ""))
+        path = url.removeprefix(self._web.base).removeprefix("/")
+        kind, _, name = path.partition("/")
+        if kind != "Binary" or not _is_id(name):
+            raise FilingError(f"{self.name}: the content is not in a Binary of this server")
+        wanted = str(attachment.get("contentType"))
+        answer = self._web.request("GET", f"/{path}", headers={"Accept": wanted})
+        if answer.headers.get("content-type", "").split(";")[0] not in (_JSON, "application/json"):
+            return answer.content
+        # A server may give the resource whatever was asked for.
+        try:
+            return base64.b64decode(_as_json(answer, self.name)["data"], validate=True)
+        except (KeyError, TypeError, ValueError) as e:
+            raise FilingError(f"{self.name} gives back something else") from e
+
+    # -- objection and correction -----------------------------------------------------------------
+
+    def undo(self, filed: Filed, at_ms: int) -> None:
+        """Consent becomes inactive and denied; the care copy is very restricted and says why."""
+        changed = [
+            _objected(one, at_ms) for one in self._photo_of(filed) if one.get("status") != IN_ERROR
+        ]
+        fresh = []
+        for consent in self._consents_of(filed, denied=False):
+            if consent.get("status") == "active":
+                changed.append({**consent, "status": "inactive"})
+                fresh.append(denial(consent, at_ms))
+        self._update([one for one in changed if one], fresh)
+
+    def correct(self, filed: Filed, at_ms: int) -> None:
+        """Everything that this assignment brought to the server becomes entered-in-error."""
+        there = [*self._photo_of(filed), *self._consents_of(filed, denied=True)]
+        wrong = [one for one in there if one.get("status") != IN_ERROR]
+        self._update([{**one, "status": IN_ERROR} for one in wrong])
+
+    def _photo_of(self, filed: Filed) -> list[Resource]:
+        there = self._find("DocumentReference", filed.key, f"{filed.key}.pdf")
+        return there + (
+            self._find("Media", filed.key) if self._settings.photo_as == "Media" else []
+        )
+
+    def _consents_of(self, filed: Filed, *, denied: bool) -> list[Resource]:
+        ends = [f".{purpose}" for purpose in _PURPOSES]
+        ends += [f"{end}.denied" for end in ends] if denied else []
+        keys = [f"{filed.key}{end}" for end in ends]
+        return self._search("Consent", self._names.consent, *keys)
+
+    def _update(self, changed: list[Resource], fresh: list[Resource] | None = None) -> None:
+        """Put what was changed, each on the condition that nobody else changed it meanwhile."""
+        entries = []
+        for resource in changed:
+            request = {"method": "PUT", "url": _reference(resource)}
+            version = resource.get("meta", {}).get("versionId")
+            if version:
+                request["ifMatch"] = f'W/"{version}"'
+            entries.append({"resource": resource, "request": request})
+        for resource in fresh or []:
+            identifier = resource["identifier"][0]
+            condition = f"identifier={identifier['system']}|{identifier['value']}"
+            kind = resource["resourceType"]
+            request = {"method": "POST", "url": kind, "ifNoneExist": condition}
+            entries.append({"resource": resource, "request": request})
+        if entries:
+            self._transact({"resourceType": "Bundle", "type": "transaction", "entry": entries})
+
+    # -- FHIR's HTTP ------------------------------------------------------------------------------
+
+    def _find(self, kind: str, *keys: str) -> list[Resource]:
+        return self._search(kind, self._names.photo, *keys)
+
+    def _search(self, kind: str, system: str, *values: str) -> list[Resource]:
+        """Return the resources that bear one of these identifiers, whatever else comes along."""
+        wanted = ",".join(f"{system}|{value}" for value in values)
+        bundle = self._read(f"/{kind}", {"identifier": wanted})
+        found = []
+        for entry in _list(bundle.get("entry")):
+            resource = entry.get("resource") if isinstance(entry, dict) else None
+            if not isinstance(resource, dict) or resource.get("resourceType") != kind:
+                continue
+            named = [
+                one.get("value")
+                for one in _list(resource.get("identifier"))
+                if isinstance(one, dict) and one.get("system") == system
+            ]
+            if set(named) & set(values) and _is_id(resource.get("id")):
+                found.append(resource)
+        return found
+
+    def _read(self, path: str, params: dict[str, str] | None = None) -> Resource:
+        try:
+            answer = self._web.request("GET", path, headers={"Accept": _JSON}, params=params)
+        except Gone as e:
+            raise FilingError(f"{self.name} does not give it back") from e
+        return _as_json(answer, self.name)
+
+    def _transact(self, bundle: Resource) -> None:
+        try:
+            answer = self._web.request(
+                "POST",
+                "",
+                headers={"Content-Type": _JSON, "Accept": _JSON},
+                content=json.dumps(bundle, ensure_ascii=False).encode(),
+            )
+        except Refused as e:
+            raise FilingError(f"{e}{_issues(e.answer)}") from e
+        said = _as_json(answer, self.name)
+        done = [one for one in _list(said.get("entry")) if _succeeded(one)]
+        if len(done) != len(bundle["entry"]):
+            raise FilingError(
+                f"{self.name} did only {len(done)} of {len(bundle['entry'])} steps of a transaction"
+            )
+
+
+def _as_json(answer: httpx2.Response, name: str) -> Resource:
+    try:
+        found = answer.json()
+    except ValueError as e:
+        raise FilingError(f"{name} answered with something that is no JSON") from e
+    if not isinstance(found, dict) or not isinstance(found.get("resourceType"), str):
+        raise FilingError(f"{name} answered with something that is no FHIR resource")
+    return found
+
+
+def _issues(answer: httpx2.Response) -> str:
+    """What kind of trouble, and where; not the text, which could name a patient."""
+    try:
+        issues = answer.json().get("issue", [])
+        where = [(one.get("code"), *one.get("expression", [])) for one in issues]
+    except (ValueError, AttributeError, TypeError):
+        return ""
+    said = "; ".join(" ".join(str(part) for part in one) for one in where)[:200]
+    return f" ({said})" if said and said.isprintable() else ""
+
+
+def _succeeded(entry: Any) -> bool:
+    status = entry.get("response", {}).get("status") if isinstance(entry, dict) else None
+    return str(status).startswith("2")
+
+
+def _list(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
+def _is_id(value: Any) -> bool:
+    """FHIR's ``id``; anything else could lead elsewhere in a URL."""
+    return (
+        isinstance(value, str)
+        and 0 < len(value) <= 64
+        and value.strip(".") != ""
+        and all(c.isascii() and (c.isalnum() or c in "-.") for c in value)
+    )
+
+
+def _reference(resource: Resource) -> str:
+    return f"{resource['resourceType']}/{resource['id']}"
+
+
+def _age(resource: Resource) -> tuple[str, str]:
+    return str(resource.get("meta", {}).get("lastUpdated", "")), str(resource["id"])
+
+
+def _attachments(resource: Resource) -> list[Resource]:
+    if resource["resourceType"] == "Media":
+        return [resource.get("content", {})]
+    return [one.get("attachment", {}) for one in _list(resource.get("content"))]
+
+
+def _is_about(subject: Resource, patient: Any) -> bool:
+    if patient.fhir:
+        return bool(subject.get("reference") == patient.fhir)
+    return bool(subject.get("identifier", {}).get("value") == plain(patient.number))
+
+
+def _objected(resource: Resource, at_ms: int) -> Resource:
+    """The resource with the objection on it; {} if it bears one already."""
+    text = f"{OBJECTION} {instant(at_ms)}"
+    if resource["resourceType"] == "Media":
+        notes = _list(resource.get("note"))
+        if any(str(note.get("text")).startswith(OBJECTION) for note in notes):
+            return {}
+        return {**resource, "note": [*notes, {"text": text}]}
+    labels, label = _list(resource.get("securityLabel")), codes.concept(codes.VERY_RESTRICTED)
+    if label in labels:
+        return {}
+    labels = [*labels, label]
+    said = "; ".join(part for part in (resource.get("description"), text) if part)
+    return {**resource, "description": said, "securityLabel": labels}

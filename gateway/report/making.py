@@ -1,0 +1,205 @@
+"""What stands in the report of a photo, and having it set.
+
+The report says what the record says and no more: a patient only if identity has found one, a
+scale only if a label in the picture gave one, a site only from a label or a person. The picture
+is embedded byte for byte; whoever has the PDF has the photo. The same record in the same style
+gives the same bytes, whenever the report is made.
+"""
+
+import contextlib
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, tzinfo
+from typing import Any, Final
+
+import segno
+
+from base.durable import write_all
+from base.errors import WardsealError
+from base.memory import wipe_file
+from gateway.filing.record import Record
+from gateway.filing.text import plain_all
+from gateway.report.words import WORDS
+from wire import cards
+
+_SECONDS: Final = 60
+_MM_PER_PIXEL: Final = "mm_per_pixel"
+_BARS_MM: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500)
+
+
+class ReportError(WardsealError):
+    """The report could not be made."""
+
+
+@dataclass(frozen=True)
+class Style:
+    """How a site wants its reports: language, the zone of times, its name at the top."""
+
+    language: str = "en"
+    zone: tzinfo = UTC
+    organization: str = ""
+
+
+def make_report(record: Record, style: Style) -> bytes:
+    """Return the PDF. Raises ReportError."""
+    with _in_memory(record.jpeg) as picture:
+        data = plain_all(describe(record, style) | {"picture": _picture(record, style, picture)})
+        try:
+            done = subprocess.run(
+                [sys.executable, "-P", "-m", "gateway.report.typesetter"],
+                input=json.dumps(data).encode(),
+                capture_output=True,
+                pass_fds=(picture,),
+                timeout=_SECONDS,
+                check=False,
+            )
+        except (OSError, subprocess.TimeoutExpired) as e:
+            raise ReportError(f"the report could not be set: {e}") from e
+    if done.returncode != 0:
+        why = done.stderr.decode(errors="replace").strip() or f"it ended with {done.returncode}"
+        raise ReportError(f"the report could not be set: {why}")
+    return done.stdout
+
+
+def describe(record: Record, style: Style) -> dict[str, Any]:
+    """Return what the template shows, as text: everything but the picture."""
+    words = WORDS[style.language]
+    card = cards.by_hash(bytes.fromhex(record.wording["sha256"]))
+    return {
+        "language": style.language,
+        "author": record.device,
+        "organization": style.organization,
+        "words": words,
+        "facts": _facts(record, style),
+        "scale": _scale(record),
+        "wording": {
+            "name": f"{record.wording['id']} ({record.wording['language']})",
+            "language": card.language if card else style.language,
+            "text": card and card.text,
+            "sha256": record.wording["sha256"],
+        },
+        "proof": [
+            (words["photo"], record.photo),
+            (words["jpeg"], record.jpeg_sha256),
+            (words["ledger"], f"{record.proof.get('ledger')}, {record.proof.get('seq')}"),
+            (words["sealed"], str(record.proof.get("sealed"))),
+        ],
+        "code": _code(proof_text(record)),
+    }
+
+
+def proof_text(record: Record) -> str:
+    """Return what the QR code says: one line that names the photo and its ledger entries."""
+    proof = record.proof
+    fields = {
+        "device": record.device,
+        "ledger": proof.get("ledger"),
+        "seq": proof.get("seq"),
+        "photo": record.photo,
+        "jpeg": record.jpeg_sha256,
+        "consent": proof.get("consent"),
+        "intent": proof.get("intent"),
+        "sealed": proof.get("sealed"),
+    }
+    return "wardseal-proof/1 " + " ".join(f"{name}={value}" for name, value in fields.items())
+
+
+def _facts(record: Record, style: Style) -> list[tuple[str, str]]:
+    words = WORDS[style.language]
+    whose = record.assignment
+    patient = whose.patient
+    name = words["nobody"]
+    if patient is not None:
+        full = ", ".join(part for part in (patient.family, patient.given) if part)
+        born = f"{words['born']} {patient.born}" if patient.born else ""
+        name = " · ".join(part for part in (full, born, patient.number) if part)
+    rows = [(words["patient"], name), (words["named_by"], whose.how)]
+    if whose.encounter is not None:
+        rows.append((words["encounter"], whose.encounter.number))
+    rows.append((words["bed"], record.bed))
+    if whose.site is not None:
+        side = words.get(whose.site.side, whose.site.side)
+        rows.append((words["site"], ", ".join(part for part in (whose.site.display, side) if part)))
+    poor = record.quality.get("poor")
+    faults = [str(fault) for fault in poor] if isinstance(poor, list) else []
+    return [
+        *rows,
+        (words["taken"], _taken(record, style)),
+        (words["device"], record.device),
+        (words["staff"], record.badge or words["unattested"]),
+        (words["quality"], ", ".join(words.get(f, f) for f in faults) or words["good"]),
+        (words["level"], words.get(record.level, record.level)),
+        (words["basis"], words.get(record.basis, record.basis)),
+        *([] if _per_pixel(record) else [(words["scale"], words["no_scale"])]),
+    ]
+
+
+def _taken(record: Record, style: Style) -> str:
+    words = WORDS[style.language]
+    if record.clock == "none":
+        return words["no_clock"]
+    try:
+        taken = _local(datetime.fromtimestamp(record.captured_ms / 1000, UTC), style)
+    except (ValueError, OverflowError, OSError):
+        return words["no_clock"]
+    return f"{taken} ({words['floor']})" if record.clock == "floor" else taken
+
+
+def _local(at: datetime, style: Style) -> str:
+    """ISO date and time of day, with the zone's name and its offset from UTC."""
+    local = at.astimezone(style.zone)
+    offset = local.strftime("%z")
+    return f"{local:%Y-%m-%d %H:%M:%S} {local.tzname()} (UTC{offset[:3]}:{offset[3:5]})"
+
+
+def _per_pixel(record: Record) -> float | None:
+    """Millimetres per pixel as the label in the picture gave them, if it did."""
+    value = (record.label or {}).get(_MM_PER_PIXEL)
+    ok = isinstance(value, int | float) and not isinstance(value, bool) and 0.001 < value < 10
+    return float(value) if ok and isinstance(value, int | float) else None
+
+
+def _scale(record: Record) -> dict[str, Any] | None:
+    """Return the longest round bar within a third of the picture's width."""
+    per_pixel = _per_pixel(record)
+    if per_pixel is None:
+        return None
+    width_mm = record.width * per_pixel
+    bar = max((mm for mm in _BARS_MM if mm <= width_mm / 3), default=None)
+    if bar is None:
+        return None
+    return {"share": bar / width_mm, "text": f"{bar} mm ({per_pixel:.3f} mm / px)"}
+
+
+def _picture(record: Record, style: Style, descriptor: int) -> dict[str, Any]:
+    alt = WORDS[style.language]["picture"].format(time=_taken(record, style), bed=record.bed)
+    return {
+        "file": f"/{descriptor}",
+        "width": record.width,
+        "height": record.height,
+        "alt": alt,
+    }
+
+
+def _code(text: str) -> str:
+    out = io.BytesIO()
+    # M survives a crease or a stamp, and keeps the modules printable at this size.
+    segno.make(text, error="m", micro=False).save(out, kind="svg", border=4, xmldecl=False)
+    return out.getvalue().decode().strip()
+
+
+@contextlib.contextmanager
+def _in_memory(jpeg: memoryview) -> Iterator[int]:
+    """Lend the picture to another process as a descriptor; it is wiped afterwards."""
+    descriptor = os.memfd_create("picture")
+    try:
+        write_all(descriptor, jpeg)
+        yield descriptor
+    finally:
+        wipe_file(descriptor)
+        os.close(descriptor)
