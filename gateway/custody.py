@@ -239,7 +239,7 @@ class Custodian:
         return answer
 
     def rest(self) -> None:
-        """Once the receipt has left: show the picture to people, wipe what the decoder saw, follow."""
+        """Once the receipt has left: show the picture, wipe what the decoder saw, follow."""
         if self._seen is not None:
             photo, picture = self._seen
             self._seen = None
