@@ -216,7 +216,10 @@ def _button(state: State, event: Event) -> Step:
     state = replace(state, hands=hands)
     if isinstance(event, signals.ConsentUp | signals.CaptureUp):
         up = Line.CONSENT if isinstance(event, signals.ConsentUp) else Line.CAPTURE
-        state = replace(state, stuck=tuple(line for line in state.stuck if line is not up))
+        if up in state.stuck:
+            # Whoever has freed it looks whether that has helped.
+            others = tuple(line for line in state.stuck if line is not up)
+            state = replace(state, stuck=others, touched=state.now)
     if pressed and state.mode is not Mode.CLEANING:
         state = _touch(state)
     return turn(state, gesture) if gesture is not None else (state, ())
