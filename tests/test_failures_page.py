@@ -1,12 +1,15 @@
-"""docs/failures.md names tests; each of them exists."""
+"""docs/failures.md and the hazard log name tests; each of them exists."""
 
 import ast
 import re
 from functools import cache
 from pathlib import Path
 
+import pytest
+
 TESTS = Path(__file__).parent
 PAGE = TESTS.parent / "docs" / "failures.md"
+HAZARDS = TESTS.parent / "docs" / "safety" / "hazard-log.md"
 NAMED = re.compile(r"`([\w/]+\.py)::(\w+)`")
 
 
@@ -18,8 +21,9 @@ def functions_in(file: str) -> set[str]:
     return {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
 
 
-def test_every_test_that_the_page_about_failures_names_exists() -> None:
-    named = NAMED.findall(PAGE.read_text())
+@pytest.mark.parametrize("page", [PAGE, HAZARDS], ids=lambda page: page.stem)
+def test_every_test_that_the_page_names_exists(page: Path) -> None:
+    named = NAMED.findall(page.read_text())
     assert named
     assert [f"{file}::{name}" for file, name in named if name not in functions_in(file)] == []
 
@@ -31,3 +35,9 @@ def test_every_row_of_that_page_names_a_test_or_says_what_it_waits_for() -> None
     ]
     assert len(rows) > 30
     assert [row for row in bare if " yet" not in row] == []
+
+
+def test_every_hazard_is_controlled_by_a_test_or_in_the_care_of_somebody() -> None:
+    rows = [line for line in HAZARDS.read_text().splitlines() if line.startswith("| H")]
+    assert len(rows) >= 11
+    assert [row for row in rows if not NAMED.search(row) and " by inspection" not in row] == []
