@@ -33,6 +33,17 @@ class Admission:
     keyset: keyset.SignedKeyset
 
 
+@dataclass(frozen=True)
+class Permit:
+    """What an accepted intent allows: a photo with this header (its length is 1).
+
+    ``attest``: the commitment to the badge that stands for it, if one does.
+    """
+
+    header: Header
+    attest: bytes | None
+
+
 class Doorkeeper:
     """Checks orders for one darkroom life: one consent, then intents with rising numbers.
 
@@ -68,8 +79,8 @@ class Doorkeeper:
 
     def photo(
         self, intent: bytes, header: Mapping[str, object], consent: bytes | None = None
-    ) -> Header:
-        """Accept an intent and the header that goes with it; returns the header, length 1.
+    ) -> Permit:
+        """Accept an intent and the header that goes with it.
 
         ``consent``: a later CONSENT entry of the same window, if the intent refers to one.
         """
@@ -102,7 +113,7 @@ class Doorkeeper:
             wrong = [name for name, value in vars(due).items() if getattr(found, name) != value]
             raise Refusal(f"the photo's header does not fit its intent: {', '.join(wrong)}")
         self._last_seq = entry.entry.seq
-        return found
+        return Permit(found, body.attest)
 
     def _consent_of(self, body: events.Intent, later: bytes | None) -> SignedEntry:
         assert self._admitted is not None

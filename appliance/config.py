@@ -3,6 +3,7 @@
 Relative paths are taken from the file's folder. Nothing secret stands in the file itself.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, time
@@ -152,6 +153,31 @@ class CameraSettings:
 
 
 @dataclass(frozen=True)
+class CodeSettings:
+    r"""The shapes of the site's wristbands and badges, as regular expressions for the whole code.
+
+    ``..._gsrn``: for the 18 digits of a GS1 symbol with AI 8018 (patient) or 8017 (staff); give
+    the hospital's GS1 prefix (``400638\d{12}``), and the bands of others are not read.
+    ``..._text``: for the whole text of any other Code 128, DataMatrix or QR code, such as the
+    hospital's patient number (``M\d{8}``). Empty: there are none of that kind.
+    """
+
+    band_gsrn: str = r"\d{18}"
+    band_text: str = ""
+    badge_gsrn: str = r"\d{18}"
+    badge_text: str = ""
+
+    def __post_init__(self) -> None:
+        for name, pattern in vars(self).items():
+            try:
+                fits_nothing = re.compile(pattern).fullmatch("") is not None
+            except re.error as e:
+                raise ConfigError(name, f"is not a regular expression: {e}") from e
+            if pattern and fits_nothing:
+                raise ConfigError(name, "fits a code without any character; say how long one is")
+
+
+@dataclass(frozen=True)
 class HardwareSettings:
     """Buttons, lamp, buzzer (GPIO numbers, BCM) and the OLED, as wired.
 
@@ -248,6 +274,7 @@ class ApplianceConfig:
     keys: KeySettings = field(default_factory=KeySettings)
     window: WindowSettings = field(default_factory=WindowSettings)
     camera: CameraSettings = field(default_factory=CameraSettings)
+    codes: CodeSettings = field(default_factory=CodeSettings)
     hardware: HardwareSettings = field(default_factory=HardwareSettings)
     night: NightSettings = field(default_factory=NightSettings)
     spool: SpoolSettings = field(default_factory=SpoolSettings)

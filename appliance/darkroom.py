@@ -6,6 +6,9 @@ entry opens the camera; each ``Capture`` order makes one sealed photo. End of fi
 camera, wipes everything and ends the process, as does every fault. It never forks: libcamera
 does not survive that, and a child would hold copies.
 
+Wristband and badge are read in the viewfinder's frames; their codes are in this process and in
+the envelopes, and nowhere else.
+
 Plaintext is in the camera's buffers and in the sealer's; both are zeroed as soon as a photo is
 sealed, again when the camera closes, and the process ends right after. What libraries leave on
 the heap is overwritten by the allocator, whose settings are checked before anything else.
@@ -26,13 +29,15 @@ from functools import partial
 from selectors import EVENT_READ, DefaultSelector
 from typing import Final, NoReturn
 
-from appliance import apriltag, viewfinder
-from appliance.admission import WINDOW_NS, Doorkeeper
+from appliance import apriltag, reader, viewfinder
+from appliance.admission import WINDOW_NS, Doorkeeper, Permit, Refusal
 from appliance.camera import Camera, CameraError
 from appliance.clock import SystemClock, boot_id
+from appliance.codes import Patterns
 from appliance.config import ApplianceConfig
 from appliance.crypto.keys import load_public
 from appliance.crypto.sealing import Sealer
+from appliance.lookout import Lookout
 from appliance.orders import (
     VIEW_BYTES,
     Capture,
@@ -52,7 +57,6 @@ from base import memory, turbojpeg
 from base.errors import EnvironmentProblem, FormatError, WardsealError
 from base.memory import Buffer, wipe_live_buffers
 from base.notify import Pulse
-from wire.envelope import Header
 from wire.hpke import RecipientPublic
 
 log = logging.getLogger(__name__)
@@ -95,12 +99,14 @@ class Darkroom:
         camera: Camera,
         doorkeeper: Doorkeeper,
         sealer_for: SealerFor,
+        lookout: Lookout,
         deadline_seconds: float,
     ) -> None:
         self._line = line
         self._camera = camera
         self._doorkeeper = doorkeeper
         self._sealer_for = sealer_for
+        self._lookout = lookout
         self._deadline = deadline_seconds
         self._watchdog = Watchdog()
         # Ours bites first; the service manager's is for a call that lets no thread of ours run.
@@ -154,9 +160,9 @@ class Darkroom:
                 case Open(consent=consent, keyset=keyset):
                     self._open(consent, keyset)
                 case Capture(intent=intent, header=fields, consent=later):
-                    header = self._doorkeeper.photo(intent, fields, later)
-                    n = header.seq
-                    self._capture(header)
+                    permit = self._doorkeeper.photo(intent, fields, later)
+                    n = permit.header.seq
+                    self._capture(permit)
                 case _:
                     raise FormatError("only the panel gives orders")
         except CameraError as e:
@@ -179,16 +185,20 @@ class Darkroom:
             self._camera.wait_ready(self._deadline)
         self._line.send(Ready(_milliseconds(begun)))
 
-    def _capture(self, header: Header) -> None:
+    def _capture(self, permit: Permit) -> None:
         """Steps 3 to 6: frame, verdict, JPEG, envelope; nothing is left of the first three."""
         assert self._sealer is not None
+        header, attest = permit.header, permit.attest
+        if attest not in (None, self._lookout.commitment):
+            raise Refusal("the intent names a badge that was not read in this window")
+        inside = self._lookout.inside(attest)
         begun = time.perf_counter_ns()
         with (
             self._limit(FaultCode.NO_FRAMES, "the camera did not deliver in time", header.seq),
             self._camera.capture(self._deadline) as frame,
         ):
             exposed = time.perf_counter_ns()
-            photo = self._sealer.seal(frame, header, partial(self._tell, header.seq))
+            photo = self._sealer.seal(frame, header, partial(self._tell, header.seq), inside)
             stages = {**photo.stages_us, "expose": (exposed - begun) // 1000}
             stages["all"] = (time.perf_counter_ns() - exposed) // 1000
             self._line.send(Sealed(header.seq, photo.name, photo.size, stages))
@@ -200,7 +210,7 @@ class Darkroom:
             self._line.send(Verdict(n, judgement.poor, judgement.measured))
 
     def _show(self) -> Exit | None:
-        """One viewfinder frame."""
+        """One viewfinder frame, and what band or badge can be read in it."""
         self._next_view = time.monotonic() + _VIEW_SECONDS
         try:
             with (
@@ -208,10 +218,13 @@ class Darkroom:
                 self._camera.view(self._deadline) as frame,
             ):
                 viewfinder.draw(frame, self._bits.view)
+                self._line.offer_view(self._bits.view)
+                self._bits.wipe()
+                news = self._lookout.look(frame)
         except CameraError as e:
             return self._failed(e, None)
-        self._line.offer_view(self._bits.view)
-        self._bits.wipe()
+        for one in news:
+            self._line.send(one)
         return None
 
     def _failed(self, error: CameraError, n: int | None) -> Exit:
@@ -287,6 +300,7 @@ def run(config: ApplianceConfig) -> int:
         camera=camera_of(config),
         doorkeeper=doorkeeper,
         sealer_for=lambda recipients: sealer_for(recipients=recipients),
+        lookout=Lookout(patterns=Patterns(config.codes), read=reader.read),
         deadline_seconds=config.camera.deadline_seconds,
     ).live()
 

@@ -21,11 +21,11 @@ from appliance.custody import Custodian, Photo, header_for
 from appliance.darkroom_line import DarkroomLine
 from appliance.ledger import DurableLedger, LedgerUnavailable
 from appliance.post import Countersigned, KeysetOffer, Message, Post, SignedReceipt
+from appliance.scribe import Log, Scribe
 from appliance.signals import Effect, Event
 from appliance.spool import Spool
 from base.errors import WardsealError
 from wire import events, messages, shapes
-from wire.events import Basis, Level
 from wire.ledger import SignedEntry
 from wire.messages import Status
 
@@ -102,7 +102,7 @@ class Desk:
         self._parts = parts
         self._tell = tell
         self._register = parts.custodian.register
-        self._consent: SignedEntry | None = None
+        self._scribe = Scribe(append=self.append, register=self._register, wording=parts.wording)
         self._opened_with: SignedEntry | None = None
         self._in_darkroom: list[int] = []
         self._unreleased: set[int] = set()
@@ -131,21 +131,10 @@ class Desk:
 
     def carry_out(self, effect: Effect) -> None:
         """Do what the session decided."""
+        if isinstance(effect, Log):
+            self._scribe.log(effect)
+            return
         match effect:
-            case signals.LogConsent(level=level, basis=basis):
-                self._log_consent(level, basis)
-            case signals.LogTeaching():
-                assert self._consent is not None
-                granted: events.Consent = events.body_of(self._consent.entry)
-                self._log_consent(Level.TEACHING, granted.basis)
-            case signals.LogWindow(why=why, photos=photos):
-                assert self._consent is not None
-                self.append(events.Window(self._consent.digest, why, photos))
-            case signals.LogUndo(ns=ns):
-                for n in ns:
-                    self._log_undo(n)
-            case signals.LogFault(code=code, why=why):
-                self.append(events.Fault(code, shapes.short(why)))
             case signals.OpenDarkroom():
                 self._open_darkroom()
             case signals.CloseDarkroom():
@@ -163,33 +152,21 @@ class Desk:
             case _:
                 raise AssertionError(f"no such effect: {effect}")
 
-    def _log_consent(self, level: Level, basis: Basis) -> None:
-        """Step 1 (and +TEACHING, for later photos)."""
-        self._consent = self.append(events.Consent(level, basis, self._parts.wording))
-
-    def _log_undo(self, n: int) -> None:
-        photo = self._register.get(n)
-        if photo is not None:
-            self.append(events.Undo(photo.intent.digest, photo.id))
-            self._register.update(photo, undone=True)
-
     def _open_darkroom(self) -> None:
-        assert self._consent is not None
-        self._opened_with = self._consent
-        order = orders.Open(self._consent.raw, self._parts.keyset.current.raw)
+        self._opened_with = consent = self._scribe.consent
+        self._scribe.new_darkroom()
+        order = orders.Open(consent.raw, self._parts.keyset.current.raw)
         self.darkroom.open(order, self._parts.config.camera.deadline_seconds + 1)
 
     def _capture(self, n: int) -> None:
         """Step 3: INTENT, then the frame."""
-        assert self._consent is not None
-        granted: events.Consent = events.body_of(self._consent.entry)
-        body = events.Intent(self._consent.digest, granted.level, granted.basis)
+        consent = self._scribe.consent
         try:
-            intent = self.append(body)
+            intent = self.append(self._scribe.intent())
         except LedgerUnavailable:
             self._tell(signals.LostPhoto(self._now(), n))
             raise
-        photo = self._register.add(self._consent, intent, n)
+        photo = self._register.add(consent, intent, n)
         header = {
             name: value
             for name, value in vars(header_for(photo, self._parts.keyset.current)).items()
@@ -197,7 +174,7 @@ class Desk:
         }
         self._in_darkroom.append(n)
         seconds = self._parts.config.camera.deadline_seconds + 1
-        later = self._consent.raw if self._consent is not self._opened_with else None
+        later = consent.raw if consent is not self._opened_with else None
         self.darkroom.capture(orders.Capture(intent.raw, header, later), seconds)
 
     def _release(self, n: int) -> None:
@@ -243,6 +220,13 @@ class Desk:
                 self._tell(signals.CameraReady(now))
             case orders.View(bits=bits):
                 self._parts.face.view(bits)
+            case orders.BandRead(bands=orders.Bands.OTHER):
+                self._tell(signals.OtherBand(now))
+            case orders.BandRead(bands=bands):
+                self._tell(signals.BandRead(now, bands is orders.Bands.SEVERAL))
+            case orders.BadgeRead(commitment=commitment):
+                self._scribe.badge_shown(commitment)
+                self._tell(signals.BadgeRead(now))
             case orders.Verdict(n=seq, poor=poor):
                 if photo := self._awaited(seq):
                     self._tell(signals.Verdict(now, photo.n, poor))

@@ -6,6 +6,7 @@ has one shape:
     darkroom  Idle                            imports done, camera closed, waiting
     panel     Open                            a consent entry and the keyset to seal to
     darkroom  Ready, then View, View, ...     the camera is on
+    darkroom  BandRead, BadgeRead             what was seen in it, without a code
     panel     Capture                         an intent entry and the envelope's header
     darkroom  Verdict and Sealed, or Refused, or Fault
     panel     (end of file)                   the darkroom wipes, closes the camera and ends
@@ -22,12 +23,12 @@ import socket
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import TracebackType
-from typing import Annotated, Final, Self
+from typing import Annotated, Final, Self, get_args
 
 from base.errors import FormatError
 from base.memory import Buffer
 from wire import cbor
-from wire.shapes import Count, Range, ShortText, Size, from_map, to_map
+from wire.shapes import Count, Hash, Range, ShortText, Size, from_map, to_map
 
 MAX_ORDER: Final = 64 * 1024
 """Bytes of the largest packet, either way; well under the kernel's default socket buffer."""
@@ -106,6 +107,33 @@ class View:
     bits: memoryview
 
 
+class Bands(StrEnum):
+    """What a darkroom says of the wristbands it has read in its window; never their codes."""
+
+    ONE = "one"
+    """One: it names the patient."""
+    SEVERAL = "several"
+    """Several, side by side: nobody can tell whose photo this is."""
+    OTHER = "other"
+    """A different one than before, and not beside it: the window has to close."""
+
+
+@dataclass(frozen=True)
+class BandRead:
+    """Darkroom: a wristband was read that it had not read before."""
+
+    KIND = "band"
+    bands: Bands
+
+
+@dataclass(frozen=True)
+class BadgeRead:
+    """Darkroom: a badge was read. ``commitment`` as in ``wire.attestation``; never its code."""
+
+    KIND = "badge"
+    commitment: Hash
+
+
 @dataclass(frozen=True)
 class Verdict:
     """Darkroom: what is wrong with photo ``n`` (``dark``, ``bright``, ``blurred``); none: kept.
@@ -153,14 +181,12 @@ class Fault:
 
 
 Order = Open | Capture
-Report = Idle | Ready | View | Verdict | Sealed | Refused | Fault
+Report = Idle | Ready | View | BandRead | BadgeRead | Verdict | Sealed | Refused | Fault
 
-Message = Open | Capture | Idle | Ready | Verdict | Sealed | Refused | Fault
+Message = Open | Capture | Idle | Ready | BandRead | BadgeRead | Verdict | Sealed | Refused | Fault
 """All but View, which never is a ``bytes``."""
 
-SHAPES: Final[dict[str, type[Message]]] = {
-    shape.KIND: shape for shape in (Open, Capture, Idle, Ready, Verdict, Sealed, Refused, Fault)
-}
+SHAPES: Final[dict[str, type[Message]]] = {shape.KIND: shape for shape in get_args(Message)}
 
 VIEW_PREFIX: Final = (
     cbor.head(cbor.ARRAY, 2)

@@ -32,6 +32,35 @@ def camera(
     return state, effects
 
 
+def band(state: State, several: bool) -> Step:
+    """Say that a wristband was read, or that nobody can tell whose photo this would be."""
+    window = state.window
+    if window is None or (window.several if several else window.band):
+        return state, ()
+    if several:
+        state = replace(state, window=replace(window, band=True, several=True))
+        return say(state, Say.SEVERAL_BANDS), (Buzz(Buzzer.POOR),)
+    return _read(replace(state, window=replace(window, band=True)), Say.BAND), (Buzz(Buzzer.MENU),)
+
+
+def badge(state: State) -> Step:
+    """Log the badge's ATTEST, then say that it was read."""
+    window = state.window
+    if window is None or window.badge:
+        return state, ()
+    state = _read(replace(state, window=replace(window, badge=True)), Say.BADGE)
+    return state, (signals.LogAttest(), Buzz(Buzzer.MENU))
+
+
+def _read(state: State, what: Say) -> State:
+    """Say what was read, unless something that a press has led to is being said."""
+    reading = (Say.BAND, Say.BADGE)
+    busy = state.notice is not None and state.now < state.notice.until
+    if busy and state.notice is not None and state.notice.say not in reading:
+        return state
+    return say(state, what)
+
+
 def verdict(state: State, n: int, poor: tuple[str, ...]) -> Step:
     """Say how photo ``n`` has turned out; nothing is destroyed by a verdict."""
     photo = _photo_of(state, n)

@@ -114,6 +114,9 @@ _SAYINGS: Final = {
     Say.WAIT: Phrase.WAIT,
     Say.NOTHING: Phrase.NOTHING,
     Say.TEACHING: Phrase.TEACHING,
+    Say.BAND: Phrase.BAND_OK,
+    Say.SEVERAL_BANDS: Phrase.SEVERAL_BANDS,
+    Say.BADGE: Phrase.BADGE_OK,
     Say.CAMERA: Phrase.CAMERA_FAULT,
     Say.LEDGER: Phrase.LEDGER_FAULT,
     Say.SCREEN: Phrase.SCREEN_FAULT,
@@ -198,7 +201,7 @@ class _Speaker:
         ready = state.darkroom is Darkroom.READY
         level = Phrase.TEACHING if window.level is Level.TEACHING else Phrase.CARE_ONLY
         screen = self._big(level)
-        small = [self._line(Phrase.READY)] if ready else []
+        small = [self._line(self._whose())] if ready else []
         # The next press counts them as read, so nothing else may take their lines.
         bad = {alert.bad for alert in state.alerts}
         small += [self._line(_BAD[b]) for b in (Bad.LOST, Bad.REJECTED) if b in bad]
@@ -214,6 +217,8 @@ class _Speaker:
             small.append(offline)
         if window.basis in _BASES:
             small.append(lines(_BASES[window.basis], self._language)[-1])
+        if window.badge:
+            small.append(self._line(Phrase.BADGE_OK))
         if window.taken:
             small.append(self._count(window.taken))
         left = min(window.opened + LIMIT, window.touched + QUIET) - self._now
@@ -221,6 +226,13 @@ class _Speaker:
             small.insert(0, f"{max(0, -(-left // SECOND))} S")
         shown = replace(screen, lines=tuple(small), finder=ready)
         return self._counting(shown, left, QUIET)
+
+    def _whose(self) -> Phrase:
+        """The first line beside the viewfinder: whose photos these are, as far as is known."""
+        window = self._state.open_window
+        if window.several:
+            return Phrase.SEVERAL_BANDS
+        return Phrase.BAND_OK if window.band else Phrase.READY
 
     def idle(self, place: str) -> Screen:
         state = self._state

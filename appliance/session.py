@@ -192,6 +192,10 @@ def _hear(state: State, event: Event) -> Step:
             return reports.screen(state, broken)
         case signals.Stuck(_, button):
             return reports.stuck(state, button)
+        case signals.BandRead(_, several):
+            return reports.band(state, several)
+        case signals.BadgeRead():
+            return reports.badge(state)
         case signals.OtherBand():
             return turn(state, Cue.OTHER_BAND)
         case (

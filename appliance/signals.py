@@ -93,6 +93,18 @@ class DarkroomEnded(Event):
 
 
 @dataclass(frozen=True, slots=True)
+class BandRead(Event):
+    """A wristband was read; ``several``: another one beside it, so nobody can tell whose photo."""
+
+    several: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class BadgeRead(Event):
+    """A badge was read."""
+
+
+@dataclass(frozen=True, slots=True)
 class Verdict(Event):
     """Photo ``n`` was looked at; ``poor`` names what is wrong with it, empty when nothing is."""
 
@@ -230,7 +242,15 @@ class LogConsent(Effect):
 
 @dataclass(frozen=True, slots=True)
 class LogTeaching(Effect):
-    """Append a CONSENT of level teaching: later photos of this window refer to it."""
+    """Append a CONSENT of level teaching: later photos of this window refer to it.
+
+    If a badge was read, its ATTEST stands under the new CONSENT as well.
+    """
+
+
+@dataclass(frozen=True, slots=True)
+class LogAttest(Effect):
+    """Append ATTEST for the badge that was read, under the window's latest consent."""
 
 
 @dataclass(frozen=True, slots=True)

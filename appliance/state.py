@@ -61,6 +61,9 @@ class Say(StrEnum):
     WAIT = "wait"
     NOTHING = "nothing"
     TEACHING = "teaching"
+    BAND = "band"
+    SEVERAL_BANDS = "several_bands"
+    BADGE = "badge"
     CAMERA = "camera"
     LEDGER = "ledger"
     SCREEN = "screen"
@@ -79,7 +82,11 @@ class Bad(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """An open consent window."""
+    """An open consent window.
+
+    ``band``: a wristband was read, ``several``: more than one, side by side; ``badge``: a badge
+    was read and is on the ledger. All three are the darkroom's word, and end with it.
+    """
 
     id: int
     opened: int
@@ -89,6 +96,9 @@ class Window:
     taken: int = 0
     waiting: bool = False
     retried: bool = False
+    band: bool = False
+    several: bool = False
+    badge: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -165,7 +165,9 @@ def darkroom_ended(state: State) -> Step:
     window = state.window
     retrying = state.darkroom is Darkroom.RETRYING
     if window is not None and (retrying or not window.retried) and _young(state, window):
-        reopened = replace(after, window=replace(window, retried=True))
+        # What was read in its window the old one has taken with it.
+        fresh = replace(window, retried=True, band=False, several=False, badge=False)
+        reopened = replace(after, window=fresh)
         return _darkroom(reopened, Darkroom.OPENING), (signals.OpenDarkroom(), *sound)
     lamp_off = signals.Lamp(False)
     if window is None:

@@ -34,6 +34,9 @@ class Phrase(StrEnum):
     FINISHED = "finished"
     NEW_ASK = "new_ask"
     NO_CONSENT = "no_consent"
+    BAND_OK = "band_ok"
+    SEVERAL_BANDS = "several_bands"
+    BADGE_OK = "badge_ok"
     BUSY = "busy"
     SENDING = "sending"
     PHOTO = "photo"
@@ -91,6 +94,9 @@ bright         BRIGHT        | ZU HELL               | TROP CLAIR          | MUY
 finished       FINISHED      | FERTIG                | TERMINÉ             | TERMINADO
 new_ask        NEW? ASK      | NEU FRAGEN            | REDEMANDER          | PREGUNTE/OTRA VEZ
 no_consent     NO CONSENT    | KEINE/ZUSTIMMUNG      | SANS/ACCORD         | SIN/PERMISO
+band_ok        BAND OK       | BAND OK               | BRACEL. OK          | PULSERA OK
+several_bands  2 BANDS       | 2 BÄNDER              | 2 BRACEL.           | 2 PULSERAS
+badge_ok       BADGE OK      | AUSWEIS OK            | BADGE OK            | TARJETA OK
 busy           BUSY          | BESETZT               | OCCUPÉ              | OCUPADO
 sending        SENDING       | SENDET                | ENVOI               | ENVIANDO
 photo          1 PHOTO       | 1 FOTO                | 1 PHOTO             | 1 FOTO

@@ -24,6 +24,7 @@ from appliance import quality
 from appliance.crypto.slot import NoRoom, Slot
 from appliance.frame import Frame
 from appliance.label import LabelReader
+from appliance.sightings import NOTHING, Inside
 from base import turbojpeg
 from base.memory import Buffer, Lock, fill_random
 from wire import envelope, shapes
@@ -112,10 +113,15 @@ class Sealer:
                 self._slot = Slot(self._sealing, self._expected)
 
     def seal(
-        self, frame: Frame, header: Header, on_verdict: Callable[[quality.Verdict], None]
+        self,
+        frame: Frame,
+        header: Header,
+        on_verdict: Callable[[quality.Verdict], None],
+        inside: Inside = NOTHING,
     ) -> SealedPhoto:
         """Seal ``frame`` as photo ``header.seq`` and zero it; ``header.length`` is set here.
 
+        ``inside``: the band and badge that go into the private header.
         ``on_verdict`` is called, from another thread, as soon as there is one. Raises NoRoom or
         EncodeError; then the photo is lost and no file is left of it.
         """
@@ -128,7 +134,7 @@ class Sealer:
             used = _FRONT + length
             wiping = self._helper.submit(frame.wipe)
             encoded = time.perf_counter_ns()
-            size = self._encrypt(slot, header, seen, length)
+            size = self._encrypt(slot, header, seen, inside, length)
             sealed = time.perf_counter_ns()
             path = slot.commit(f"{header.seq}.cose", size)
             stored = time.perf_counter_ns()
@@ -197,11 +203,15 @@ class Sealer:
             seen = _done(looking, look)
         return length, seen
 
-    def _encrypt(self, slot: Slot, header: Header, seen: _Seen, length: int) -> int:
+    def _encrypt(self, slot: Slot, header: Header, seen: _Seen, inside: Inside, length: int) -> int:
         """Complete the content, encrypt it into ``slot`` with a fresh key; return the size."""
         private = Private(
-            self._bed,
-            {**seen.verdict.measured, "poor": list(seen.verdict.poor)},
+            bed=self._bed,
+            quality={**seen.verdict.measured, "poor": list(seen.verdict.poor)},
+            band=inside.band,
+            bands=inside.bands,
+            badge=inside.badge,
+            salt=inside.salt,
             label=None if seen.label is None else shapes.to_map(seen.label),
         )
         prefix = envelope.content_prefix(private, length)

@@ -128,7 +128,7 @@ def test_P1_each_intent_gives_one_frame(
     first, second = bedside.intent(admitted), bedside.intent(admitted)
     for intent in (first, second):
         header = bedside.header(admitted, intent)
-        assert door.keeper.photo(intent.raw, header).seq == intent.entry.seq
+        assert door.keeper.photo(intent.raw, header).header.seq == intent.entry.seq
     for intent in (second, first):
         header = bedside.header(admitted, intent)
         again = partial(door.keeper.photo, intent.raw, header)
@@ -201,7 +201,7 @@ def test_P4_a_header_that_does_not_fit_its_intent_is_refused(
     )
     # The intent is not used up by a wrong header.
     good = bedside.header(admitted, intent)
-    assert door.keeper.photo(intent.raw, good).intent == intent.digest
+    assert door.keeper.photo(intent.raw, good).header.intent == intent.digest
 
 
 def test_an_unknown_or_missing_header_field_is_named(
@@ -224,10 +224,11 @@ def test_a_later_consent_of_the_same_window_holds_for_later_photos(
     teaching = bedside.consent(Level.TEACHING)
     intent = bedside.intent(teaching)
     header = bedside.header(teaching, intent)
-    found = door.keeper.photo(intent.raw, header, teaching.raw)
+    found = door.keeper.photo(intent.raw, header, teaching.raw).header
     assert found.consent == teaching.digest
     care = bedside.intent(admitted)
-    assert door.keeper.photo(care.raw, bedside.header(admitted, care)).consent == admitted.digest
+    permit = door.keeper.photo(care.raw, bedside.header(admitted, care))
+    assert permit.header.consent == admitted.digest
 
 
 def test_P1_a_later_consent_is_checked_like_the_first(
