@@ -224,7 +224,8 @@ class _Speaker:
         left = min(window.opened + LIMIT, window.touched + QUIET) - self._now
         if left < _LAST:
             small.insert(0, f"{max(0, -(-left // SECOND))} S")
-        shown = replace(screen, lines=tuple(small), finder=ready)
+        said = tuple(word for word in small if word not in screen.big)
+        shown = replace(screen, lines=said, finder=ready)
         return self._counting(shown, left, QUIET)
 
     def _whose(self) -> Phrase:

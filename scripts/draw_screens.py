@@ -105,6 +105,16 @@ class Scene:
     now: int
 
 
+def _codes() -> Iterator[Scene]:
+    """Wristband and badge."""
+    reading = Story().opened().tell(signals.BandRead(0))
+    yield _scene("a wristband is read", reading)
+    yield _scene("a badge is read", reading.tell(signals.BadgeRead(0)))
+    yield _scene("band and badge, afterwards", reading.wait(4))
+    yield _scene("two wristbands side by side", reading.tell(signals.BandRead(0, several=True)))
+    yield _scene("two wristbands, a photo later", reading.wait(4).photo().wait(4))
+
+
 def gallery() -> Iterator[Scene]:
     """Every kind of screen there is, in the order in which a shift meets them."""
 
@@ -123,6 +133,7 @@ def gallery() -> Iterator[Scene]:
     yield _scene("+TEACHING chosen", Story().opened().menu(3).capture().wait(4))
     yield _scene("undo without a photo", Story().opened().menu(1).capture())
     yield _scene("CAPTURE, spool full", Story().opened().tell(signals.Spool(0, True)).capture())
+    yield from _codes()
     yield _scene("8 s left", Story().opened().photo().wait(52))
     yield _scene("60 s without a press", Story().opened().photo().wait(61))
     yield _scene("CONSENT: finished", Story().finished())

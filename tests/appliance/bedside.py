@@ -165,15 +165,15 @@ class Bedside:
         life.expect(Ready)
         return consent
 
-    def take(self, life: Life, consent: SignedEntry) -> Sealed:
+    def take(self, life: Life, consent: SignedEntry, attest: bytes | None = None) -> Sealed:
         """Take one photo."""
-        self.order(life, consent)
+        self.order(life, consent, attest)
         life.expect(Verdict)
         return self.sealed(life)
 
-    def order(self, life: Life, consent: SignedEntry) -> int:
-        """Order a photo and return its number."""
-        intent = self.intent(consent)
+    def order(self, life: Life, consent: SignedEntry, attest: bytes | None = None) -> int:
+        """Order a photo and return its number; ``attest``: the badge's commitment."""
+        intent = self.intent(consent, attest)
         life.line.send(Capture(intent.raw, self.header(consent, intent)))
         return intent.entry.seq
 
@@ -205,9 +205,11 @@ class Bedside:
         body = events.Consent(level, Basis.AGREED, WORDING)
         return self.entry(EntryType.CONSENT, body, **changes)
 
-    def intent(self, consent: SignedEntry, /, **changes: object) -> SignedEntry:
+    def intent(
+        self, consent: SignedEntry, attest: bytes | None = None, /, **changes: object
+    ) -> SignedEntry:
         """A fresh INTENT entry under ``consent``."""
-        body = events.Intent(consent.digest, Level.CARE, Basis.AGREED)
+        body = events.Intent(consent.digest, Level.CARE, Basis.AGREED, attest)
         return self.entry(EntryType.INTENT, body, **changes)
 
     def header(

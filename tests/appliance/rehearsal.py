@@ -16,6 +16,7 @@ from appliance.state import Darkroom, State
 LOGS = (
     signals.LogConsent,
     signals.LogTeaching,
+    signals.LogAttest,
     signals.LogWindow,
     signals.LogUndo,
     signals.LogFault,
@@ -41,6 +42,7 @@ class Rehearsal:
         self.camera = "off"  # off | waiting | on | deaf (cannot be ended)
         self.ends_when_told = True
         self.window_logged = False
+        self.attested = False
         self.captured: list[int] = []
         self.released: list[int] = []
         self.wiped: list[int] = []
@@ -72,9 +74,16 @@ class Rehearsal:
         match effect:
             case signals.LogConsent():
                 self.window_logged = True
+                self.attested = False
+                self.ledger.append(effect)
+            case signals.LogAttest():
+                assert self.window_logged, "a badge was entered without a consent"
+                assert not self.attested, "a badge was entered twice"
+                self.attested = True
                 self.ledger.append(effect)
             case signals.LogWindow():
                 self.window_logged = False
+                self.attested = False
                 self.ledger.append(effect)
             case signals.LogTeaching() | signals.LogUndo() | signals.LogFault():
                 self.ledger.append(effect)
@@ -85,6 +94,7 @@ class Rehearsal:
                 assert self.window_logged, "P1: the camera was opened without a logged consent"
                 assert self.lamp, "P2: the camera was opened before the lamp was on"
                 assert self.camera == "off", "two darkrooms at once"
+                self.attested = False
                 self.camera = "waiting"
             case signals.CloseDarkroom():
                 if self.camera == "off":

@@ -216,6 +216,89 @@ def test_a_different_wristband_closes_the_window(opened: Rehearsal) -> None:
     assert opened.state.closed.ask
 
 
+def band(ward: Rehearsal, several: bool = False) -> tuple[signals.Effect, ...]:
+    return ward.tell(signals.BandRead(ward.now, several))
+
+
+def badge(ward: Rehearsal) -> tuple[signals.Effect, ...]:
+    return ward.tell(signals.BadgeRead(ward.now))
+
+
+def test_a_wristband_is_said_once_and_the_window_goes_on(opened: Rehearsal) -> None:
+    assert band(opened) == (signals.Buzz(Buzzer.MENU),)
+    assert notice(opened) is Say.BAND
+    assert band(opened) == ()
+    assert opened.state.mode is Mode.OPEN
+    opened.wait(60)
+    # Nobody has pressed: a band in sight keeps no window open.
+    assert opened.state.mode is Mode.IDLE
+
+
+def test_two_wristbands_are_said_loudly_and_the_window_goes_on(opened: Rehearsal) -> None:
+    band(opened)
+    opened.photo()
+    assert notice(opened) is Say.KEPT
+    assert band(opened, several=True) == (signals.Buzz(Buzzer.POOR),)
+    assert notice(opened) is Say.SEVERAL_BANDS
+    assert band(opened) == ()
+    assert opened.state.open_window.several
+    opened.photo()
+    assert opened.captured == [1, 2]
+
+
+def test_P6_a_badge_is_on_the_ledger_before_it_is_said_and_only_once(opened: Rehearsal) -> None:
+    assert badge(opened) == (signals.LogAttest(), signals.Buzz(Buzzer.MENU))
+    assert notice(opened) is Say.BADGE
+    assert badge(opened) == ()
+
+
+def test_a_badge_that_cannot_be_logged_is_not_said(opened: Rehearsal) -> None:
+    opened.ledger_works = False
+    badge(opened)
+    assert opened.state.mode is Mode.IDLE
+    assert notice(opened) is not Say.BADGE
+
+
+def test_what_is_read_does_not_hide_what_a_press_has_led_to(opened: Rehearsal) -> None:
+    opened.photo()
+    band(opened)
+    badge(opened)
+    assert notice(opened) is Say.KEPT
+    assert opened.state.open_window.band
+    assert opened.state.open_window.badge
+
+
+def test_outside_a_window_nothing_is_read(ward: Rehearsal) -> None:
+    assert band(ward) == badge(ward) == ()
+    ward.open_window()
+    ward.wait(3)
+    ward.consent()
+    assert band(ward) == badge(ward) == ()
+    assert ward.logged(signals.LogAttest) == []
+
+
+def test_band_and_badge_are_forgotten_with_the_window(opened: Rehearsal) -> None:
+    band(opened)
+    badge(opened)
+    opened.wait(3)
+    opened.consent()
+    opened.wait(3)
+    opened.open_window()
+    assert not opened.state.open_window.band
+    assert badge(opened)[0] == signals.LogAttest()
+
+
+def test_a_fresh_darkroom_has_read_nothing_yet(ward: Rehearsal) -> None:
+    ward.consent()
+    ward.wait(1)
+    band(ward)
+    badge(ward)
+    ward.fails("no_frames")
+    assert not ward.state.open_window.band
+    assert not ward.state.open_window.badge
+    assert badge(ward)[0] == signals.LogAttest()
+
+
 def test_consent_pressed_just_as_the_window_closes_by_itself_opens_none(opened: Rehearsal) -> None:
     opened.wait(57.9)  # two seconds have passed since the press
     opened.consent_down()

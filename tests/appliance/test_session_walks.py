@@ -114,6 +114,14 @@ class Walk(RuleBasedStateMachine):
     def another_band(self) -> None:
         self.ward.tell(signals.OtherBand(self.ward.now))
 
+    @rule(
+        event=st.sampled_from(
+            [signals.BandRead(0), signals.BandRead(0, several=True), signals.BadgeRead(0)]
+        )
+    )
+    def is_read(self, event: Any) -> None:
+        self.ward.tell(replace(event, at=self.ward.now))
+
     @rule(back=st.integers(0, 3), poor=st.booleans())
     def is_sealed(self, back: int, poor: bool) -> None:
         n = self._some(back)
@@ -171,6 +179,9 @@ class Walk(RuleBasedStateMachine):
         if state.window is not None:
             assert state.darkroom in (Darkroom.OPENING, Darkroom.READY, Darkroom.RETRYING)
             assert state.now - state.window.opened < LIMIT
+            assert state.window.band or not state.window.several
+            # What the screen says of a badge is on the ledger, for this window.
+            assert not state.window.badge or self.ward.attested
         assert len(state.photos) <= photos.MOST_REMEMBERED
         assert photos.in_darkroom(state.photos) <= photos.MOST_IN_DARKROOM
         assert len(state.alerts) <= 3
