@@ -10,6 +10,7 @@ from datetime import datetime, time
 from pathlib import Path
 from typing import Literal
 
+from appliance.quality import Thresholds
 from base import settings
 from base.errors import ConfigError, FormatError
 from wire.envelope import AES_256_GCM, CHACHA20_POLY1305
@@ -275,6 +276,7 @@ class ApplianceConfig:
     window: WindowSettings = field(default_factory=WindowSettings)
     camera: CameraSettings = field(default_factory=CameraSettings)
     codes: CodeSettings = field(default_factory=CodeSettings)
+    quality: Thresholds = field(default_factory=Thresholds)
     hardware: HardwareSettings = field(default_factory=HardwareSettings)
     night: NightSettings = field(default_factory=NightSettings)
     spool: SpoolSettings = field(default_factory=SpoolSettings)

@@ -294,6 +294,7 @@ def run(config: ApplianceConfig) -> int:
         bed=config.device.bed,
         usual_size=config.spool.photo_mib * _MIB,
         alg=config.camera.content_alg,
+        thresholds=config.quality,
     )
     return Darkroom(
         line=_standard_input(),

@@ -136,7 +136,8 @@ class BadgeRead:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Darkroom: what is wrong with photo ``n`` (``dark``, ``bright``, ``blurred``); none: kept.
+    """Darkroom: what is wrong with photo ``n`` (``dark``, ``bright``, ``blurred``,
+    ``moved``); none: kept.
 
     ``measured``: the figures behind it, integers, as in the photo's private header.
     """

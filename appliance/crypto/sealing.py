@@ -66,7 +66,8 @@ class Sealer:
     ``sealing``: the directory, on a tmpfs; ``recipients``: the hospital's keys; ``alg``: the
     content encryption (``wire.envelope``); ``bed``: as configured, for the private header;
     ``usual_size``: bytes of an envelope that room is kept for before the first photo; later
-    ones are expected to be little larger than the last.
+    ones are expected to be little larger than the last. ``thresholds``: from when on a photo
+    is poor.
 
     Raises NoRoom when not even the first one has room.
     """
@@ -82,7 +83,9 @@ class Sealer:
         bed: str,
         usual_size: int,
         alg: int = envelope.AES_256_GCM,
+        thresholds: quality.Thresholds | None = None,
     ) -> None:
+        self._thresholds = thresholds or quality.Thresholds()
         self._sealing = sealing
         self._jpeg_quality = jpeg_quality
         self._recipients = tuple(recipients)
@@ -178,7 +181,11 @@ class Sealer:
         def look() -> _Seen:
             begun = time.perf_counter_ns()
             verdict = quality.judge(
-                frame.luma, width=frame.width, height=frame.height, stride=frame.strides[0]
+                frame.luma,
+                width=frame.width,
+                height=frame.height,
+                stride=frame.strides[0],
+                thresholds=self._thresholds,
             )
             judged = time.perf_counter_ns()
             on_verdict(verdict)
