@@ -1,8 +1,8 @@
 """The barcode reader: zxing-cpp on a viewfinder frame, where it lies in the camera's buffer.
 
-zxing-cpp is touched in this file only (and where the simulator draws codes). It takes no copy of
-the frame's levels; what it makes of them (a black-and-white picture of the frame, the decoded
-text) is on the heap of this process, which the allocator overwrites and the darkroom's end frees.
+It takes no copy of the frame's levels. What it makes of them (a black-and-white picture of the
+frame, the decoded text) is on the heap of this process, which the allocator overwrites and the
+darkroom's end frees.
 """
 
 from typing import Any, Final

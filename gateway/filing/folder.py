@@ -178,6 +178,8 @@ def _page(record: Record) -> dict[str, object]:
         "clock": record.clock,
         "device": record.device,
         "bed": record.bed,
+        "bands": list(record.bands),
+        "badge": record.badge,
         "level": record.level,
         "basis": record.basis,
         "wording": record.wording,

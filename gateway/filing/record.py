@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from wire import events
-from wire.envelope import Content
+from wire.envelope import Content, Private
 from wire.proof import Proof
 
 FIRST: Final = 1
@@ -68,7 +68,9 @@ class Record:
     """A photo as it goes into the record. ``jpeg`` is a view that is wiped right after.
 
     ``photo`` is the id in hex. Hashes are hex as well, times milliseconds since 1970 UTC.
-    ``badge`` is the code of the member of staff who attested, if it was read.
+    ``bands`` are the codes of the wristbands that were seen, spelled as docs/spec/envelope.md says:
+    one that names the patient, several when nobody could tell, or none. ``badge`` is the code of
+    the member of staff who attested, if it was read.
     """
 
     photo: str
@@ -86,6 +88,7 @@ class Record:
     height: int
     jpeg_sha256: str
     jpeg: memoryview
+    bands: tuple[str, ...] = ()
     badge: str | None = None
     assignment: Assignment = field(default_factory=Assignment)
 
@@ -143,6 +146,12 @@ def of(
         height=picture[1],
         jpeg_sha256=digest,
         jpeg=content.jpeg,
+        bands=_bands(content.private),
         badge=content.private.badge,
         assignment=assignment,
     )
+
+
+def _bands(private: Private) -> tuple[str, ...]:
+    one = () if private.band is None else (private.band,)
+    return private.bands or one

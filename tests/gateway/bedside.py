@@ -120,6 +120,7 @@ class Device:
         consent: SignedEntry | None = None,
         intent: SignedEntry | None = None,
         private: Private | None = None,
+        attest: bytes | None = None,
         content: bytes | None = None,
         recipients: Any = None,
         alg: int = envelope.AES_256_GCM,
@@ -128,12 +129,12 @@ class Device:
     ) -> Photo:
         """Take a photo. ``header`` replaces header fields, ``content`` the whole plaintext.
 
-        ``damage(envelope)`` returns the envelope that is signed for instead.
+        ``attest`` is the commitment that the INTENT names; ``damage(envelope)`` returns the envelope that is signed for instead.
         """
         picture = jpeg() if picture is None else picture
         consent = consent or self.consent()
         intent = intent or self.write(
-            events.Intent(consent.digest, events.Level.CARE, events.Basis.AGREED)
+            events.Intent(consent.digest, events.Level.CARE, events.Basis.AGREED, attest)
         )
         private = private or Private(bed="W3-12", quality={"sharp": 80})
         if content is None:

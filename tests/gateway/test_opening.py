@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from gateway.decoding import WORDS
 from tests.gateway.bedside import CAPTURED_MS, CHUNK, Device, Photo, jpeg
 from tests.gateway.hospital import Hospital
 from wire import envelope, events, hpke, ledger
+from wire.attestation import commitment
 from wire.envelope import Private
 from wire.ledger import ClockTrust
 from wire.messages import Fin, Ready, Signed, Status, Unknown
@@ -84,6 +86,47 @@ def test_P4_a_photo_not_sealed_to_the_recovery_key_is_held_with_an_alarm(
 ) -> None:
     photo = device.photo(recipients=hospital.keyset.keyset.recipients[:1])
     held(hospital, device, photo, KEYS, alarm=True)
+
+
+BADGE, SALT = "(8017)400638133393500026", bytes(range(32))
+BADGED = Private("W3-12", {}, badge=BADGE, salt=SALT)
+SHOWN = commitment(SALT, BADGE)
+
+
+def test_a_photo_with_the_badge_that_its_intent_names_is_filed_with_it(
+    hospital: Hospital, device: Device
+) -> None:
+    photo = device.photo(private=BADGED, attest=SHOWN)
+    assert hospital.receive(device, photo).status == Status.FILED
+    assert hospital.page(photo)["badge"] == BADGE
+
+
+@pytest.mark.parametrize(
+    ("private", "attest", "why"),
+    [
+        (
+            Private("W3-12", {}),
+            SHOWN,
+            "the INTENT entry names a badge, and there is none in the photo",
+        ),
+        (
+            BADGED,
+            None,
+            "there is a badge in the photo that its INTENT entry does not name",
+        ),
+        (
+            replace(BADGED, badge="(8017)400638133393500033"),
+            SHOWN,
+            "the badge in the photo is another than its INTENT entry names",
+        ),
+    ],
+    ids=["taken out", "put in", "exchanged"],
+)
+def test_P7_a_badge_that_does_not_fit_is_held_with_an_alarm(
+    hospital: Hospital, device: Device, private: Private, attest: bytes | None, why: str
+) -> None:
+    photo = device.photo(private=private, attest=attest)
+    held(hospital, device, photo, why, alarm=True)
 
 
 def test_several_doubts_are_all_named(hospital: Hospital, device: Device) -> None:
