@@ -32,7 +32,7 @@ class Kind(StrEnum):
 class Symbol:
     """A barcode as the reader decoded it; of a GS1 one, ``text`` has its identifiers in brackets.
 
-    ``(8018)400638133393500019(8019)1``: what GS1 calls the human readable interpretation.
+    ``(8018)123456789012345675(8019)1``: what GS1 calls the human readable interpretation.
     """
 
     text: str

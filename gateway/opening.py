@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from base.errors import FormatError, VerificationError, WardsealError
 from gateway.devices import NotAdmitted, Registry
 from wire import envelope as envelopes
+from wire.attestation import check_badge
 from wire.envelope import Content, Envelope
 from wire.hpke import RecipientPrivate
 from wire.keyset import SignedKeyset
@@ -103,4 +104,9 @@ class Opener:
         except VerificationError as e:
             # Somebody else may be able to read it too.
             doubts.append(Doubt(str(e), alarm=True))
+        if content is not None:
+            try:
+                check_badge(content.private, proof.intent)
+            except VerificationError as e:
+                doubts.append(Doubt(str(e), alarm=True))
         return Opened(content, tuple(doubts))

@@ -129,7 +129,8 @@ class Device:
     ) -> Photo:
         """Take a photo. ``header`` replaces header fields, ``content`` the whole plaintext.
 
-        ``attest`` is the commitment that the INTENT names; ``damage(envelope)`` returns the envelope that is signed for instead.
+        ``attest`` is the commitment that the INTENT names; ``damage(envelope)`` returns the
+        envelope that is signed for instead.
         """
         picture = jpeg() if picture is None else picture
         consent = consent or self.consent()
