@@ -18,6 +18,8 @@ PROGRESS = frozenset(
         Phrase.CARE_ONLY,
         Phrase.TEACHING,
         Phrase.READY,
+        Phrase.BAND_OK,
+        Phrase.BADGE_OK,
         Phrase.KEPT,
         Phrase.FINISHED,
         Phrase.SENDING,
