@@ -17,10 +17,12 @@ from pathlib import Path
 from tempfile import mkdtemp
 from typing import Any, Final
 
+from appliance.simulator.bands import BADGE, BAND
 from appliance.simulator.remote import Remote
 from base.errors import WardsealError
 from base.keyfiles import read_public
 from cli import press, story
+from cli.held import Held
 from cli.outcome import UsageError
 from cli.press import parse
 from cli.story import PhotoStory
@@ -67,6 +69,16 @@ def _parser() -> argparse.ArgumentParser:
         " .yuv), which is delivered exactly as it is, without sensor noise",
     )
     parser.add_argument(
+        "--band",
+        action="append",
+        default=[],
+        metavar="CODE",
+        help=f"hold a wristband with this code into the view, such as {BAND!r}; twice: two bands",
+    )
+    parser.add_argument(
+        "--badge", metavar="CODE", help=f"and a badge of a member of staff, such as {BADGE!r}"
+    )
+    parser.add_argument(
         "--hold", type=float, default=0.0, metavar="SECONDS", help="keep all running afterwards"
     )
     parser.add_argument(
@@ -92,6 +104,7 @@ def run(options: argparse.Namespace) -> int:
     if options.scene is not None and not options.scene.is_file():
         raise UsageError(f"--scene: {options.scene} is not a file")
     steps = parse(script) if script is not None else None
+    held = Held(tuple(options.band), options.badge)
     at_once = options.once or options.press is not None
     made = Virtual(language=options.language, release_seconds=0.0 if at_once else 5.0)
     state = options.state.resolve() if options.state else Path(mkdtemp(prefix="wardseal-demo-"))
@@ -102,10 +115,11 @@ def run(options: argparse.Namespace) -> int:
     with VirtualSite(state, made) as site:
         if options.scene is not None:
             site.world.point_at(options.scene.resolve())
+        site.world.hold(*held.pictures(site.state / "held"))
         say(f"Starting a hospital in {site.state}: broker, gateway, ward device ...")
         site.start()
         with Remote.connect(site.device.config.paths.world_socket, _STARTS_WITHIN) as remote:
-            ward = Ward(site, remote, say)
+            ward = Ward(site, remote, say, held.words(options.language))
             ward.wait_until_up()
             if steps is None:
                 from cli.demo_terminal import play
@@ -146,7 +160,11 @@ class Result:
 class Ward:
     """A pair of hands on the virtual device, and a pair of eyes on its ledger."""
 
-    def __init__(self, site: VirtualSite, remote: Remote, say: Say) -> None:
+    def __init__(
+        self, site: VirtualSite, remote: Remote, say: Say, reads: frozenset[str] = frozenset()
+    ) -> None:
+        """``reads``: what the screen has to say before the first CAPTURE, besides being ready."""
+        self._reads = reads
         self._say = say
         self._site = site
         self._remote = remote
@@ -169,7 +187,7 @@ class Ward:
     def wait_until_ready(self) -> None:
         def ready() -> bool:
             view = self._remote.view
-            return view.ready or not view.open
+            return (view.ready and self._reads <= set(view.words)) or not view.open
 
         wait_for(ready, _READY_WITHIN, "the camera to be ready")
 

@@ -2,7 +2,8 @@
 
 Anybody who has the hospital's public keys can seal a picture to them; that it opens proves
 nothing. VERIFIED means: the device whose key was given signed a CONSENT, an INTENT under it and
-a SEALED entry for exactly these bytes, and the envelope names exactly these entries.
+a SEALED entry for exactly these bytes, and the envelope names exactly these entries, as the
+INTENT names the badge that is inside.
 """
 
 import json
@@ -21,6 +22,7 @@ from cli.outcome import OK, WRONG, UsageError
 from cli.photo_file import PhotoFile, find_entries, read_photo
 from cli.terminal import moment, plain, readable
 from wire import envelope, proof, shapes
+from wire.attestation import check_badge
 from wire.envelope import Content, Envelope
 from wire.hpke import RecipientPrivate
 from wire.ledger_words import Numbers, meaning
@@ -60,6 +62,7 @@ def open_photo(arguments: Namespace) -> int:
     written = None
     with Buffer(sealed.header.length) as buffer:
         content = envelope.open_into(sealed, private, buffer.view)
+        verdict = _with_badge(verdict, content)
         if not verdict.failed or arguments.unverified:
             _write(output, content.jpeg)
             written = output
@@ -95,6 +98,17 @@ def _judge(
     except (FormatError, VerificationError) as e:
         return Verdict(None, str(e), failed=True)
     return Verdict(found)
+
+
+def _with_badge(verdict: Verdict, content: Content) -> Verdict:
+    """Hold the badge inside against the one that the INTENT entry names."""
+    if verdict.proof is None:
+        return verdict
+    try:
+        check_badge(content.private, verdict.proof.intent)
+    except VerificationError as e:
+        return Verdict(None, str(e), failed=True)
+    return verdict
 
 
 def _write(path: Path, jpeg: memoryview) -> None:

@@ -54,8 +54,9 @@ def _of_the_patient(body: object, numbers: Numbers) -> str:
             return f"{_BASES[basis]}; {_LEVELS[level]}; wording {wording.id} ({wording.language})"
         case events.Attest(consent=consent):
             return f"a badge was shown under the consent of {of(consent)}"
-        case events.Intent(consent=consent, level=level):
-            return f"CAPTURE pressed, {_LEVELS[level]}, under the consent of {of(consent)}"
+        case events.Intent(consent=consent, level=level, attest=attest):
+            badge = "" if attest is None else ", attested by a badge"
+            return f"CAPTURE pressed, {_LEVELS[level]}, under the consent of {of(consent)}{badge}"
         case events.Sealed(intent=intent, photo=photo, size=size):
             return f"photo {short(photo)} of {of(intent)} is sealed, {size:,} bytes"
         case events.Undo(intent=intent, photo=photo):

@@ -58,9 +58,10 @@ class Scribe:
         """CONSENT was pressed."""
         return self.write(events.Consent(events.Level.CARE, events.Basis.AGREED, WORDING))
 
-    def intent(self, consent: SignedEntry) -> SignedEntry:
-        """CAPTURE was pressed."""
-        return self.write(events.Intent(consent.digest, events.Level.CARE, events.Basis.AGREED))
+    def intent(self, consent: SignedEntry, attest: bytes | None = None) -> SignedEntry:
+        """CAPTURE was pressed; ``attest``: the commitment to a badge."""
+        care, agreed = events.Level.CARE, events.Basis.AGREED
+        return self.write(events.Intent(consent.digest, care, agreed, attest))
 
     def sealed(self, intent: SignedEntry, photo: bytes, size: int) -> SignedEntry:
         """The photo is sealed."""
@@ -102,10 +103,18 @@ class SealedPhoto:
     jpeg = b"\xff\xd8\xff\xe0" + bytes(range(256)) * 40
     private = envelope.Private("A1", {"sharp": 90}, band="12345678")
 
-    def __init__(self, scribe: Scribe, opening: hpke.RecipientPrivate, **header: Any) -> None:
+    def __init__(
+        self,
+        scribe: Scribe,
+        opening: hpke.RecipientPrivate,
+        *,
+        private: envelope.Private | None = None,
+        attest: bytes | None = None,
+        **header: Any,
+    ) -> None:
         self.consent = scribe.consent()
-        self.intent = scribe.intent(self.consent)
-        prefix = envelope.content_prefix(self.private, len(self.jpeg))
+        self.intent = scribe.intent(self.consent, attest)
+        prefix = envelope.content_prefix(private or self.private, len(self.jpeg))
         content = memoryview(bytearray(prefix + self.jpeg))
         entry = self.intent.entry
         fields: dict[str, Any] = {

@@ -12,9 +12,13 @@ import pytest
 from tests.cli.paperwork import DEVICE, Scribe, SealedPhoto, ledger_file, save
 from tests.cli.program import wardseal
 from wire import cbor, pem
+from wire.attestation import commitment
+from wire.envelope import Private
 from wire.hpke import RecipientPrivate, SuiteName
 
 OPENING = RecipientPrivate(SuiteName.HYBRID, b"o" * 32)
+BADGED = Private("A1", {}, badge="S4711", salt=bytes(32))
+SHOWN = commitment(bytes(32), "S4711")
 OTHER = RecipientPrivate(SuiteName.P256, b"p" * 32)
 NO_KEY = "NOT VERIFIED: no signature was checked; give the device's key with --device-key"
 
@@ -119,9 +123,24 @@ def without_consent(desk: Desk) -> bytes:
     return photo.bundle
 
 
+def badged(desk: Desk) -> bytes:
+    """A badge inside that the device never signed for."""
+    return SealedPhoto(desk.scribe, OPENING, private=BADGED).bundle
+
+
+def test_the_badge_inside_is_held_against_the_ledger(desk: Desk) -> None:
+    photo = SealedPhoto(desk.scribe, OPENING, private=BADGED, attest=SHOWN)
+    file = save(desk.folder, "badged.wardseal", photo.bundle)
+    done = desk.open(file, "--device-key", desk.device_key)
+    assert done.returncode == 0, done.stdout
+    assert "under the consent of entry 11, attested by a badge\n" in done.stdout
+    assert "  badge: S4711\n" in done.stdout
+
+
 @pytest.mark.parametrize(
     ("make", "words"),
     [
+        (badged, "there is a badge in the photo that its INTENT entry does not name"),
         (mixed, "this is not the photo that the device signed"),
         (renamed, "the photo's header names another device, boot or number"),
         (without_consent, "expected a CONSENT entry, found INTENT"),

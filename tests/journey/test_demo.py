@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from appliance.simulator.bands import BADGE, BAND
+
 DEMO = [sys.executable, "-P", "-m", "cli", "demo"]
 
 
@@ -42,6 +44,15 @@ def test_P5_once_files_one_photo_and_says_where(tmp_path: Path) -> None:
     assert not any(Path(folder).exists() for folder in found["tmpfs"])
 
 
+def test_a_wristband_and_a_badge_that_are_held_into_the_view_are_in_the_record(
+    tmp_path: Path,
+) -> None:
+    held = ("--band", BAND, "--badge", BADGE)
+    (photo,) = _last(_demo("--once", "--json", "--state", str(tmp_path), *held))["photos"]
+    page = json.loads(Path(photo["file"]).with_suffix(".json").read_bytes())
+    assert (page["bands"], page["badge"]) == ([BAND], BADGE)
+
+
 def test_P1_a_script_without_consent_takes_no_photo(tmp_path: Path) -> None:
     found = _last(_demo("--press", "capture,wait:0.5", "--json", "--state", str(tmp_path)))
     assert found["photos"] == []
@@ -66,6 +77,8 @@ def test_a_demo_that_is_ended_takes_everything_with_it(tmp_path: Path) -> None:
         (("--press", "capture,jump"), "--press: 'jump' is not a word of a script"),
         (("--press", "wait:for-ever"), "use wait:filed, or wait:SECONDS"),
         (("--once", "--scene", "/no/such/file"), "--scene: /no/such/file is not a file"),
+        (("--once", "--band", "(8018)400638133393500018"), "is no code that this device reads"),
+        (("--once", "--badge", "(8018)400638133393500019"), "--badge: '(8018)400638133393500019'"),
         ((), "there is no terminal to press keys in; use --once or --press"),
     ],
 )
