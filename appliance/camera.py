@@ -27,8 +27,8 @@ class Camera(Protocol):
     a deadline of its own and ends the process.
     """
 
-    def self_test(self) -> list[str]:
-        """Say what is missing, a sentence each, without opening the camera; nothing: all well."""
+    def self_test(self) -> CameraError | None:
+        """Return what is missing, without opening the camera; None: all well. May be repeated."""
         ...
 
     def prepare(self) -> None:

@@ -128,6 +128,8 @@ class WindowSettings:
 class CameraSettings:
     """Which camera, its full size in pixels (even numbers), and the JPEG quality (50 to 98).
 
+    ``rotation``: 180 for a camera that hangs upside down; pictures are turned, never mirrored.
+
     ``cipher``: ``chacha20-poly1305`` for boards without AES instructions (docs/bench.md).
     """
 
@@ -137,6 +139,7 @@ class CameraSettings:
     quality: int = 92
     cipher: Literal["aes-256-gcm", "chacha20-poly1305"] = "aes-256-gcm"
     deadline_seconds: float = 4.0
+    rotation: Literal[0, 180] = 0
 
     @property
     def content_alg(self) -> int:

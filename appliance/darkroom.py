@@ -1,10 +1,11 @@
 """Role: the darkroom. One process, one consent, then it is dead.
 
 It is started ahead of time with a connection to the panel as its standard input, does its
-imports, and waits with the camera closed. An ``Open`` order that is backed by a fresh consent
-entry opens the camera; each ``Capture`` order makes one sealed photo. End of file closes the
-camera, wipes everything and ends the process, as does every fault. It never forks: libcamera
-does not survive that, and a child would hold copies.
+imports, and waits with the camera closed. While it waits it says what the camera lacks, so that
+nobody is asked for a consent that no photo could follow. An ``Open`` order that is backed by a
+fresh consent entry opens the camera; each ``Capture`` order makes one sealed photo. End of file
+closes the camera, wipes everything and ends the process, as does every fault. It never forks:
+libcamera does not survive that, and a child would hold copies.
 
 Wristband and badge are read in the viewfinder's frames; their codes are in this process and in
 the envelopes, and nowhere else.
@@ -43,6 +44,7 @@ from appliance.orders import (
     Capture,
     Fault,
     FaultCode,
+    Health,
     Idle,
     Line,
     Open,
@@ -66,6 +68,10 @@ _STOP_SECONDS: Final = 1.5
 """To stop the camera; the panel kills after two seconds, and should hear of it before."""
 _GRACE_SECONDS: Final = 0.5
 """The camera reports its own time-outs first; the watchdog is for when it does not."""
+_TEST_SECONDS: Final = 2.0
+"""From one self-test to the next: how long a plugged-in camera is still called missing."""
+_STALE_SECONDS: Final = 30.0
+"""For a camera that stays missing a fresh process looks again, with libcamera started anew."""
 _LIFE_SECONDS: Final = WINDOW_NS / 1e9
 _WORDS: Final = 200
 """Bytes of UTF-8 that an order has for words (``wire.shapes.ShortText``)."""
@@ -114,6 +120,9 @@ class Darkroom:
         self._sealer: Sealer | None = None
         self._bits = Buffer(VIEW_BYTES)
         self._next_view = 0.0
+        self._next_test = 0.0
+        self._missing: FaultCode | None = None
+        self._missing_since = 0.0
         self._end = 0.0
 
     def live(self) -> Exit:
@@ -126,8 +135,9 @@ class Darkroom:
             self._close()
 
     def _live(self) -> Exit:
-        self._camera.prepare()
-        self._line.send(Idle(os.getpid()))
+        with self._limit(FaultCode.NO_CAMERA, "the camera's self-test hangs"):
+            self._camera.prepare()
+            self._line.send(Idle(os.getpid(), *self._self_test()))
         with DefaultSelector() as selector:
             selector.register(self._line, EVENT_READ)
             while True:
@@ -135,7 +145,7 @@ class Darkroom:
                 if selector.select(self._pulse.patience(self._patience())):
                     ended = self._obey()
                 elif self._sealer is None:
-                    ended = None  # awake only for the next beat
+                    ended = self._look_after()
                 elif time.monotonic() >= self._end:
                     log.error("the panel has not hung up; the window's longest time is over")
                     ended = Exit.OVERSTAYED
@@ -144,11 +154,34 @@ class Darkroom:
                 if ended is not None:
                     return ended
 
-    def _patience(self) -> float | None:
-        """Seconds until there is something to do without an order; None while it is closed."""
+    def _patience(self) -> float:
+        """Seconds until there is something to do without an order."""
         if self._sealer is None:
-            return None
+            return max(0.0, self._next_test - time.monotonic())
         return max(0.0, min(self._next_view, self._end) - time.monotonic())
+
+    def _self_test(self) -> tuple[FaultCode | None, str | None]:
+        self._next_test = time.monotonic() + _TEST_SECONDS
+        found = self._camera.self_test()
+        missing = None if found is None else found.code
+        if missing != self._missing:
+            self._missing, self._missing_since = missing, time.monotonic()
+        return (None, None) if found is None else (found.code, _words(found))
+
+    def _look_after(self) -> Exit | None:
+        """Test the closed camera, when it is time to, and say what has changed."""
+        if time.monotonic() < self._next_test:
+            return None  # awake only for the next beat
+        before = self._missing
+        with self._limit(FaultCode.NO_CAMERA, "the camera's self-test hangs"):
+            result = self._self_test()
+        if self._missing != before:
+            self._line.send(Health(*result))
+        elif self._missing is not None and (
+            time.monotonic() - self._missing_since > _STALE_SECONDS
+        ):
+            return Exit.ENDED
+        return None
 
     def _obey(self) -> Exit | None:
         """Carry out one order; return how the life ends, if it does."""
@@ -315,12 +348,13 @@ def camera_of(config: ApplianceConfig) -> Camera:
         return SimulatedCamera(
             width=settings.width,
             height=settings.height,
+            rotation=settings.rotation,
             world_file=config.paths.world,
             production=config.paths.production,
         )
     from appliance.picamera import Picamera2Camera
 
-    return Picamera2Camera(width=settings.width, height=settings.height)
+    return Picamera2Camera(width=settings.width, height=settings.height, rotation=settings.rotation)
 
 
 def _standard_input() -> Line:

@@ -186,6 +186,7 @@ class DarkroomLine:
                 self._gone()
             case orders.Idle(pid=pid) if self.phase is Phase.STARTING:
                 self._pid = pid
+                self._report(report)
                 self._now_idle()
             case orders.Idle():
                 # Believed, it would be counted as closed while its camera may be on.

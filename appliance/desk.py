@@ -107,6 +107,7 @@ class Desk:
         self._in_darkroom: list[int] = []
         self._unreleased: set[int] = set()
         self._unsaid: dict[int, str] = {}
+        self._lacking = False
         self.rang = False
         self.ledger_down = False
         self.darkroom = DarkroomLine(
@@ -216,6 +217,8 @@ class Desk:
     def _reported(self, report: orders.Report) -> None:
         now = self._now()
         match report:
+            case orders.Idle(missing=missing, why=why) | orders.Health(missing=missing, why=why):
+                self._camera_lacks(missing, why)
             case orders.Ready():
                 self._tell(signals.CameraReady(now))
             case orders.View(bits=bits):
@@ -244,6 +247,17 @@ class Desk:
                 log.error("the darkroom failed: %s: %s", code, why)
                 self._lose(seq, why)
                 self._tell(signals.CameraFault(now, str(code)))
+
+    def _camera_lacks(self, missing: orders.FaultCode | None, why: str | None) -> None:
+        """What the self-test says counts before a consent; after it, what the camera does."""
+        if self.darkroom.in_use:
+            return
+        if missing is not None:
+            log.error("no photo can be taken: %s", why)
+        elif self._lacking:
+            log.info("the camera lacks nothing any more")
+        self._lacking = missing is not None
+        self._tell(signals.CameraFault(self._now(), "" if missing is None else str(missing)))
 
     def _sealed(self, photo: Photo) -> None:
         """The first half of step 7: compare, hash, sign."""

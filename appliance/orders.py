@@ -4,6 +4,7 @@ The panel connects; the connection is the darkroom's life (its file descriptor 0
 has one shape:
 
     darkroom  Idle                            imports done, camera closed, waiting
+    darkroom  Health                          what the camera lacks, whenever that changes
     panel     Open                            a consent entry and the keyset to seal to
     darkroom  Ready, then View, View, ...     the camera is on
     darkroom  BandRead, BadgeRead             what was seen in it, without a code
@@ -81,10 +82,24 @@ class Capture:
 
 @dataclass(frozen=True)
 class Idle:
-    """Darkroom: imports done, memory settings checked, camera closed."""
+    """Darkroom: imports done, memory settings checked, camera closed.
+
+    ``missing``, ``why``: what the camera's self-test says it lacks; None: nothing.
+    """
 
     KIND = "idle"
     pid: Pid
+    missing: FaultCode | None = None
+    why: ShortText | None = None
+
+
+@dataclass(frozen=True)
+class Health:
+    """Darkroom, while idle: the self-test comes to another result now; fields as in ``Idle``."""
+
+    KIND = "health"
+    missing: FaultCode | None = None
+    why: ShortText | None = None
 
 
 @dataclass(frozen=True)
@@ -182,9 +197,21 @@ class Fault:
 
 
 Order = Open | Capture
-Report = Idle | Ready | View | BandRead | BadgeRead | Verdict | Sealed | Refused | Fault
+Report = Idle | Health | Ready | View | BandRead | BadgeRead | Verdict | Sealed | Refused | Fault
 
-Message = Open | Capture | Idle | Ready | BandRead | BadgeRead | Verdict | Sealed | Refused | Fault
+Message = (
+    Open
+    | Capture
+    | Idle
+    | Health
+    | Ready
+    | BandRead
+    | BadgeRead
+    | Verdict
+    | Sealed
+    | Refused
+    | Fault
+)
 """All but View, which never is a ``bytes``."""
 
 SHAPES: Final[dict[str, type[Message]]] = {shape.KIND: shape for shape in get_args(Message)}

@@ -6,10 +6,14 @@ that arrived after CAPTURE. Frames are used where they are, through ``MappedArra
 ``make_array`` and ``make_buffer`` would copy. Both streams of a request are zeroed before it
 goes back, and every mapped buffer once more when the camera has stopped.
 
+Exposure, white balance and focus are ``metering``'s; what it needs of each frame is the
+metadata. A camera that hangs upside down is turned by the sensor itself (``rotation``).
+
 Proven on Picamera2's programming interface as of 0.3.36; on a Pi by the image's own tests.
 """
 
 import errno
+import time
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -17,12 +21,15 @@ from typing import Any, Final
 
 from appliance.camera import CameraError
 from appliance.frame import YUV420, Frame, Layout
+from appliance.metering import Metering
 from appliance.orders import FaultCode
 from base.memory import wipe
 
 _SMALL: Final = (1024, 768)
 _RING: Final = 2
 _MAIN, _LORES = "main", "lores"
+_SETTLES_WITHIN: Final = 1.5
+"""Seconds that exposure and colour may take; after that a photo is taken as it is."""
 _TUNING: Final = (
     Path("/usr/share/libcamera/ipa/rpi"),
     Path("/usr/local/share/libcamera/ipa/rpi"),
@@ -53,33 +60,39 @@ def picamera2_module() -> Any:
 
 
 class Picamera2Camera:
-    """``module``: returns Picamera2's module; ``tuning``: folders with tuning files below."""
+    """``rotation``: 180 when the camera hangs upside down, else 0.
+
+    ``module``: returns Picamera2's module; ``tuning``: folders with tuning files below.
+    """
 
     def __init__(
         self,
         *,
         width: int,
         height: int,
+        rotation: int = 0,
         module: Callable[[], Any] = picamera2_module,
         tuning: tuple[Path, ...] = _TUNING,
     ) -> None:
         self._size = (width, height)
+        self._rotation = rotation
+        self._metering = Metering(())
         self._module = module
         self._tuning = tuning
         self._device: Any = None
         self._layouts: dict[str, Layout] = {}
         self._opened = False
 
-    def self_test(self) -> list[str]:
+    def self_test(self) -> CameraError | None:
         try:
             cameras = self._module().Picamera2.global_camera_info()
         except ImportError:
-            return [_NOT_INSTALLED]
+            return CameraError(FaultCode.NO_CAMERA, _NOT_INSTALLED)
         except PermissionError:
-            return [_NOT_PERMITTED]
+            return CameraError(FaultCode.NOT_PERMITTED, _NOT_PERMITTED)
         except (OSError, RuntimeError) as e:
-            return [f"libcamera does not start: {e}"]
-        return [] if cameras else [self._absent().args[0]]
+            return CameraError(FaultCode.NO_CAMERA, f"libcamera does not start: {e}")
+        return None if cameras else self._absent()
 
     def prepare(self) -> None:
         """Import Picamera2, numpy and libcamera, which takes a second or two on a Pi."""
@@ -96,6 +109,8 @@ class Picamera2Camera:
                 raise self._absent()
             self._device = library()
             self._configure()
+            self._metering = Metering(self._device.camera_controls)
+            self._device.set_controls(self._metering.begin())
             self._device.start()
         except ImportError as e:
             raise CameraError(FaultCode.NO_CAMERA, _NOT_INSTALLED) from e
@@ -116,6 +131,9 @@ class Picamera2Camera:
         )
         # Not every version of Picamera2 leaves the raw stream out when it is told to.
         wanted["raw"] = None
+        if self._rotation:
+            # Both flips are half a turn; one alone would be a mirror.
+            wanted["transform"] = self._module().libcamera.Transform(hflip=True, vflip=True)
         self._device.configure(wanted)
         given = self._device.camera_configuration()
         for stream in streams:
@@ -135,13 +153,22 @@ class Picamera2Camera:
         return CameraError(FaultCode.NO_CAMERA, _NO_CAMERA)
 
     def wait_ready(self, seconds: float) -> None:
+        """The first frame must come in time; then the light has a while to settle."""
         with self.view(seconds):
             pass
+        self._settle(seconds)
+
+    def _settle(self, seconds: float) -> None:
+        due = time.monotonic() + min(_SETTLES_WITHIN, seconds / 2)
+        while not self._metering.settled and time.monotonic() < due:
+            with self.view(seconds):
+                pass
 
     def view(self, seconds: float) -> Frame:
         return self._frame(_LORES, seconds)
 
     def capture(self, seconds: float) -> Frame:
+        self._settle(seconds)
         return self._frame(_MAIN, seconds)
 
     def _frame(self, stream: str, seconds: float) -> Frame:
@@ -156,6 +183,8 @@ class Picamera2Camera:
             ) from e
         with ExitStack() as undo:
             undo.callback(request.release)
+            if changed := self._metering.see(request.get_metadata()):
+                self._device.set_controls(changed)
             for other in (_MAIN, _LORES):
                 if other != stream:
                     undo.callback(self._wipe, request, other)

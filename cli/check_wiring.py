@@ -194,9 +194,9 @@ class _Walk:
         from appliance.darkroom import camera_of
 
         self._show("CAMERA")
-        problems = camera_of(self._config).self_test()
-        if problems:
-            return broken("camera", problems[0], " ".join(problems[1:]))
+        problem = camera_of(self._config).self_test()
+        if problem is not None:
+            return broken("camera", str(problem))
         return ok("camera", "there, with all it needs; it was not opened")
 
     # -- the device

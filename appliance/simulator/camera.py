@@ -40,12 +40,24 @@ _MISSING: Final = {
 
 
 class SimulatedCamera:
-    """Shows the world file's scene. ``production``: the marker of an image it must not run on."""
+    """Shows the world file's scene. ``production``: the marker of an image it must not run on.
 
-    def __init__(self, *, width: int, height: int, world_file: Path, production: Path) -> None:
+    It stands upright, so that with a ``rotation`` of 180 degrees it shows the world upside down.
+    """
+
+    def __init__(
+        self,
+        *,
+        width: int,
+        height: int,
+        world_file: Path,
+        production: Path,
+        rotation: int = 0,
+    ) -> None:
         refuse_production(production, "the camera")
         self._layout = Layout.padded(width, height)
         self._world_file = world_file
+        self._rotation = rotation
         self._world = world.World()
         self._stamp = (0, 0)
         self._scene: scene.Scene | None = None
@@ -54,15 +66,17 @@ class SimulatedCamera:
         self._taken = 0
         self._opened = False
 
-    def self_test(self) -> list[str]:
+    def self_test(self) -> CameraError | None:
         try:
             found = world.read(self._world_file)
         except ConfigError as e:
-            return [str(e)]
+            return CameraError(FaultCode.NO_CAMERA, str(e))
         if found.fault in _MISSING:
-            return [_MISSING[found.fault][1]]
+            return CameraError(*_MISSING[found.fault])
         path = world.scene_path(found, self._world_file)
-        return [] if path.is_file() else [f"the scene {path} is missing"]
+        if not path.is_file():
+            return CameraError(FaultCode.NO_CAMERA, f"the scene {path} is missing")
+        return None
 
     def prepare(self) -> None:
         """Nothing: numpy and Pillow take memory, so they wait until a camera opens."""
@@ -95,7 +109,7 @@ class SimulatedCamera:
         held = world.held_paths(self._world, self._world_file)
         laid = world.laid_paths(self._world, self._world_file)
         try:
-            self._scene = scene.load(path, self._layout, held, laid)
+            self._scene = scene.load(path, self._layout, held, laid, self._rotation)
         except scene.SceneError as e:
             raise CameraError(FaultCode.NO_CAMERA, str(e)) from e
 

@@ -61,6 +61,7 @@ def load(
     layout: Layout,
     held: Sequence[Path] = (),
     laid: Sequence[tuple[Laid, Path]] = (),
+    rotation: int = 0,
 ) -> Scene:
     """Return the scene in ``path`` for a sensor of ``layout``; SceneError says what is wrong.
 
@@ -74,6 +75,8 @@ def load(
         for prop, picture in laid:
             shown.cover(props.load(prop, picture, layout))
         shown.hold(held)
+        if rotation:
+            shown.turn_round()
     except props.PropError as e:
         shown.close()
         raise SceneError(str(e)) from e
@@ -155,6 +158,11 @@ class PhotoScene:
         """Hold pictures in front of what is there, each in a corner."""
         for place, picture in zip(_HANDS, pictures, strict=False):
             self._hold(picture, place)
+
+    def turn_round(self) -> None:
+        """Turn what is there by 180 degrees."""
+        for rows, width in self._planes():
+            rows[:, :width] = rows[::-1, :width][:, ::-1].copy()
 
     def cover(self, patch: props.Patch) -> None:
         """Cover a part of the photograph."""

@@ -9,7 +9,8 @@ import contextlib
 import mmap
 import os
 from collections.abc import Iterator
-from typing import Any, Self
+from types import SimpleNamespace
+from typing import Any, ClassVar, Self
 
 import numpy as np
 
@@ -39,6 +40,9 @@ class Request:
         self.number = number
         self.released = 0
 
+    def get_metadata(self) -> dict[str, Any]:
+        return self.device.metadata()
+
     def release(self) -> None:
         self.released += 1
         self.device.seen_at_release.append(
@@ -52,6 +56,9 @@ class Device:
     absent = False
     broken: Exception | None = None
     silent = False
+    camera_controls: ClassVar[dict[str, tuple[object, ...]]] = dict.fromkeys(
+        ("AeEnable", "AwbEnable", "ExposureTime", "AnalogueGain", "ColourGains"), ()
+    )
 
     def __init__(self) -> None:
         self.allocator = Allocator()
@@ -60,6 +67,24 @@ class Device:
         self.requests: list[Request] = []
         self.seen_at_release: list[dict[str, bytes]] = []
         self.calls: list[str] = []
+        self.controls: list[dict[str, Any]] = []
+        self.wanted: dict[str, Any] = {}
+        self.settles_after = 4
+
+    def set_controls(self, controls: dict[str, Any]) -> None:
+        assert controls.keys() <= self.camera_controls.keys(), "a control it does not have"
+        self.controls.append(controls)
+
+    def metadata(self) -> dict[str, Any]:
+        """Exposure and colour move until the camera has seen so many frames."""
+        seen = min(self.next, self.settles_after)
+        return {
+            "AeLocked": seen == self.settles_after,
+            "ColourGains": (1 + seen / 10, 2.0),
+            "ExposureTime": 1000 * seen,
+            "AnalogueGain": 1.5,
+            "Lux": 400.0,
+        }
 
     @staticmethod
     def global_camera_info() -> list[dict[str, object]]:
@@ -71,6 +96,7 @@ class Device:
 
     def configure(self, wanted: dict[str, Any]) -> None:
         assert wanted["raw"] is None, "a raw stream is one more copy of the picture"
+        self.wanted = wanted
         if Device.broken is not None:
             raise Device.broken
         for name in ("main", "lores"):
@@ -141,6 +167,7 @@ class Module:
     """What ``import picamera2`` returns."""
 
     MappedArray = MappedArray
+    libcamera = SimpleNamespace(Transform=SimpleNamespace)
 
     def __init__(self) -> None:
         self.devices: list[Device] = []

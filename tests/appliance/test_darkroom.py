@@ -17,6 +17,8 @@ from appliance.darkroom import Exit
 from appliance.orders import (
     VIEW_BYTES,
     Capture,
+    FaultCode,
+    Health,
     Idle,
     Open,
     Ready,
@@ -101,6 +103,19 @@ def test_P2_an_idle_darkroom_has_opened_no_camera(bedside: Bedside) -> None:
     bedside.world.unplug()
     with bedside.start() as life:
         life.expect(Idle)
+        assert life.end() == Exit.ENDED
+
+
+def test_an_idle_darkroom_says_what_the_camera_lacks_and_when_it_is_back(bedside: Bedside) -> None:
+    bedside.world.unplug()
+    words = "no camera was found: check both ends of its ribbon cable (simulated)"
+    with bedside.start() as life:
+        idle = life.expect(Idle)
+        assert (idle.missing, idle.why) == (FaultCode.NO_CAMERA, words)
+        bedside.world.mend()
+        assert life.expect(Health) == Health()
+        bedside.world.lock_away()
+        assert life.expect(Health).missing is FaultCode.NOT_PERMITTED
         assert life.end() == Exit.ENDED
 
 

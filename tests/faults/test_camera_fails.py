@@ -86,22 +86,32 @@ def test_a_camera_that_fails_once_is_mended_by_a_fresh_darkroom(shift: Shift) ->
             "the camera may not be opened by this user",
             "the camera's device files may not be opened: add the user to the group video",
         ),
-        (
-            CameraWorld.run_out_of_memory,
-            "no_memory",
-            "there was no memory for the camera",
-            "there is no memory for the camera's frames: Cannot allocate memory",
-        ),
     ],
 )
-def test_a_camera_that_cannot_start_is_a_fault_that_is_named(
+def test_P1_a_camera_that_is_missing_is_said_before_a_consent_is_asked_for_and_heals(
     shift: Shift, fault: Callable[[CameraWorld], None], code: str, why: str, log: str
 ) -> None:
     fault(shift.site.world)
+    until(lambda: shift.faults() == [(code, why)], 10, "the fault on the ledger")
+    view = shift.refused("CAMERA", "FAULT")
+    assert not view.open
+    assert not view.lamp
+    assert not shift.new(events.Consent)
+    assert f"no photo can be taken: {log}" in shift.logged("panel")
+    shift.site.world.mend()
+    shift.wait_for_log("panel", "the camera lacks nothing any more")
+    shift.ask("CARE ONLY")
+    shift.nurse.finish()
+    shift.wait_until_dark()
+
+
+def test_a_camera_without_memory_is_a_fault_that_is_named(shift: Shift) -> None:
+    shift.site.world.run_out_of_memory()
     view = shift.ask("CAMERA", "FAULT")
     assert not view.open
-    assert shift.faults() == [(code, why)]
-    assert f"the darkroom failed: {code}: {log}" in shift.logged("panel")
+    assert shift.faults() == [("no_memory", "there was no memory for the camera")]
+    log = "there is no memory for the camera's frames: Cannot allocate memory"
+    assert f"the darkroom failed: no_memory: {log}" in shift.logged("panel")
     assert "Traceback" not in shift.logged("panel")
     shift.wait_until_dark()
 
