@@ -30,7 +30,7 @@ from functools import partial
 from selectors import EVENT_READ, DefaultSelector
 from typing import Final, NoReturn
 
-from appliance import apriltag, reader, viewfinder
+from appliance import apriltag, reader, sight, viewfinder
 from appliance.admission import WINDOW_NS, Doorkeeper, Permit, Refusal
 from appliance.camera import Camera, CameraError
 from appliance.clock import SystemClock, boot_id
@@ -96,7 +96,10 @@ class Exit(IntEnum):
 
 
 class Darkroom:
-    """One life. ``sealer_for`` makes the sealer once the recipients are known."""
+    """One life. ``sealer_for`` makes the sealer once the recipients are known.
+
+    ``announce`` is called before the camera opens: from then on somebody may be seen.
+    """
 
     def __init__(
         self,
@@ -106,6 +109,7 @@ class Darkroom:
         doorkeeper: Doorkeeper,
         sealer_for: SealerFor,
         lookout: Lookout,
+        announce: Callable[[], None],
         deadline_seconds: float,
     ) -> None:
         self._line = line
@@ -113,6 +117,7 @@ class Darkroom:
         self._doorkeeper = doorkeeper
         self._sealer_for = sealer_for
         self._lookout = lookout
+        self._announce = announce
         self._deadline = deadline_seconds
         self._watchdog = Watchdog()
         # Ours bites first; the service manager's is for a call that lets no thread of ours run.
@@ -213,6 +218,7 @@ class Darkroom:
         admitted = self._doorkeeper.admit(consent, keyset)
         self._sealer = self._sealer_for(admitted.keyset.keyset.recipients)
         self._end = begun + _LIFE_SECONDS
+        self._announce()
         with self._limit(FaultCode.NO_FRAMES, "the camera did not start in time"):
             self._camera.open()
             self._camera.wait_ready(self._deadline)
@@ -335,6 +341,7 @@ def run(config: ApplianceConfig) -> int:
         doorkeeper=doorkeeper,
         sealer_for=lambda recipients: sealer_for(recipients=recipients),
         lookout=Lookout(patterns=Patterns(config.codes), read=reader.read),
+        announce=partial(sight.hold, config.paths.sealing),
         deadline_seconds=config.camera.deadline_seconds,
     ).live()
 

@@ -13,7 +13,7 @@ from collections import deque
 from selectors import EVENT_READ, BaseSelector
 from typing import Final
 
-from appliance import session, signals
+from appliance import session, sight, signals
 from appliance.crypto.keys import NoKeyset
 from appliance.custody import Recovered
 from appliance.desk import Desk, Parts
@@ -32,6 +32,7 @@ _TRY_AGAIN: Final = 75
 """EX_TEMPFAIL of sysexits.h: whoever keeps this process is to start it again."""
 
 _NEVER: Final = 2**63
+_LOOK_CLOSELY_NS: Final = _SECOND // 10
 _LOOK_AROUND_NS: Final = 2 * _SECOND
 """How often mailbox, spool and ledger are looked at though no bell has rung."""
 
@@ -53,6 +54,10 @@ class Panel:
         self._look_again = self._redraw = self._clock.monotonic_ns()
         self._bell = doorbell.hang(parts.config.paths.panel_bell)
         self._desk = Desk(parts, selector, self._queue.append)
+        self._seeing = sight.is_held(parts.config.paths.sealing)
+        if self._seeing:
+            log.warning("a darkroom of the panel before has not ended yet")
+            parts.face.lamp(True)
         self._state = session.resume(
             at=self._clock.monotonic_ns(),
             release_seconds=parts.config.window.release_seconds,
@@ -60,6 +65,7 @@ class Panel:
             photos=recovered.photos,
             lost=recovered.lost,
             undone=recovered.undone,
+            seeing=self._seeing,
         )
         self._unrecovered = bool(trouble)
         if trouble:
@@ -179,6 +185,8 @@ class Panel:
 
     def _look_around(self, now: int) -> None:
         self._look_again = now + _LOOK_AROUND_NS
+        if self._seeing:
+            self._look_for_the_darkroom_before(now)
         self._empty_mailbox()
         if not self._desk.darkroom.in_use and not self._desk.ledger_down:
             self._parts.custodian.sweep()
@@ -191,6 +199,13 @@ class Panel:
         self._tell_keys(now)
         if self._desk.ledger_down:
             self._try_ledger(now)
+
+    def _look_for_the_darkroom_before(self, now: int) -> None:
+        self._seeing = sight.is_held(self._parts.config.paths.sealing)
+        if self._seeing:
+            self._look_again = now + _LOOK_CLOSELY_NS
+        else:
+            self._queue.append(signals.DarkroomEnded(now))
 
     def _release_again(self) -> None:
         try:

@@ -60,13 +60,15 @@ def resume(
     photos: Iterable[tuple[int, Stage]] = (),
     lost: Iterable[int] = (),
     undone: Iterable[int] = (),
+    seeing: bool = False,
 ) -> State:
     """Return the session as it stands after a start.
 
     ``photos``: number and stage of each photo that was found; ``undone``: those of them with
     an UNDO on the ledger that nobody has carried out or acknowledged yet; ``lost``: photos
     whose loss was found (and logged) now. What is lost or rejected is said on the screen: it
-    may be that nobody has read it.
+    may be that nobody has read it. ``seeing``: a darkroom of the panel before is still there;
+    it is waited for like one that was told to end.
     """
     hold = round(release_seconds * SECOND)
     wished = frozenset(undone)
@@ -85,6 +87,8 @@ def resume(
         for nth, (n, stage) in enumerate(photos, 1)
     )
     state = State(at, next_n, hold, photos=found, touched=at)
+    if seeing:
+        state = replace(state, darkroom=Darkroom.ENDING, darkroom_since=at)
     rejected = sum(photo.stage is Stage.REJECTED for photo in found)
     for bad, count in ((Bad.REJECTED, rejected), (Bad.LOST, len(tuple(lost)))):
         state = alert(state, bad, count) if count else state

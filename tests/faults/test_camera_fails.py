@@ -4,8 +4,11 @@ In the end a photo is taken and filed: what failed has left nothing behind.
 """
 
 import contextlib
+import os
+import signal
 import socket
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -125,6 +128,33 @@ def test_P2_a_stop_that_blocks_is_a_fault_and_the_lamp_is_on_until_the_process_i
     shift.nurse.wait_for_words("CAMERA", "FAULT")
     assert shift.faults() == [("stop_blocked", "the camera's process cannot be ended")]
     shift.wait_until_dark()
+
+
+def test_P2_a_panel_that_starts_again_lights_the_lamp_while_an_old_darkroom_is_still_there(
+    shift: Shift,
+) -> None:
+    """A stopped process holds its camera as one in D state does, and hears of nothing."""
+    shift.nurse.open_window()
+    pids = shift.site.keeper.pids("darkroom-").values()
+    (seeing,) = [pid for pid in pids if _holds(pid, shift.paths.sealing)]
+    os.kill(seeing, signal.SIGSTOP)
+    try:
+        shift.site.keeper.kill("panel")
+        shift.nurse.wait_until_up()
+        view = shift.nurse.wait_for_words("CAMERA", "FAULT", seconds=20)
+        assert view.lamp
+        assert shift.faults() == [("stop_blocked", "the camera's process cannot be ended")]
+        assert shift.refused("CAMERA", "FAULT").lamp
+        assert len(shift.new(events.Consent)) == 1
+    finally:
+        os.kill(seeing, signal.SIGCONT)
+    shift.wait_until_dark()
+
+
+def _holds(pid: int, room: Path) -> bool:
+    """Whether this process has the folder open: it does from before its camera opens."""
+    links = Path(f"/proc/{pid}/fd").iterdir()
+    return any(link.readlink() == room for link in links)
 
 
 def test_P2_a_darkroom_that_cannot_be_killed_keeps_the_lamp_on_and_the_uplink_sending(
