@@ -96,7 +96,7 @@ new_ask        NEW? ASK      | NEU FRAGEN            | REDEMANDER          | PRE
 no_consent     NO CONSENT    | KEINE/ZUSTIMMUNG      | SANS/ACCORD         | SIN/PERMISO
 band_ok        BAND OK       | BAND OK               | BRACEL. OK          | PULSERA OK
 several_bands  2 BANDS       | 2 BÄNDER              | 2 BRACEL.           | 2 PULSERAS
-badge_ok       BADGE OK      | AUSWEIS OK            | BADGE OK            | TARJETA OK
+badge_ok       BADGE OK      | AUSWEIS OK            | BADGE OK            | CARNET OK
 busy           BUSY          | BESETZT               | OCCUPÉ              | OCUPADO
 sending        SENDING       | SENDET                | ENVOI               | ENVIANDO
 photo          1 PHOTO       | 1 FOTO                | 1 PHOTO             | 1 FOTO

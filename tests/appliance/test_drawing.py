@@ -73,6 +73,30 @@ def test_the_viewfinder_has_its_corner_and_the_words_leave_it_alone() -> None:
     assert box(ImageChops.logical_xor(with_view, without)) == (0, 0, 56, 40)
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        Phrase.CARE_ONLY,
+        Phrase.TEACHING,
+        Phrase.KEPT,
+        Phrase.POOR,
+        Phrase.BUSY,
+        Phrase.NOTHING,
+        Phrase.BAND_OK,
+        Phrase.SEVERAL_BANDS,
+        Phrase.BADGE_OK,
+        Phrase.UNDONE,
+    ],
+)
+def test_a_word_below_the_viewfinder_has_no_letter_that_the_edge_cuts_off(
+    phrase: Phrase, language: str
+) -> None:
+    """A J without its hook is an I."""
+    (word,) = lines(phrase, language, n=88)
+    assert lettering(word, BIG, WIDTH).below == 0
+
+
 def test_the_bar_gets_shorter_with_the_time() -> None:
     full, half = (draw(Screen(("CLEANING",), bar=bar)) for bar in (128, 64))
     assert lit(full) > lit(half) > lit(draw(Screen(("CLEANING",), bar=0)))

@@ -59,7 +59,7 @@ def test_P5_a_photo_that_the_hospital_cannot_open_is_rejected_and_stays_on_the_d
     assert fate.photo is not None
     assert [seen.status for seen in fate.receipts] == ["REJECTED"]
     assert not fate.ends and f"{fate.photo.hex()}.cose" in shift.on_its_way
-    why = "the photo is sealed to keys that this hospital's gateway does not have"
+    why = "wrong-key: the photo is sealed to keys that this hospital's gateway does not have"
     assert shift.hospital.worklist("rejected") == [(fate.photo.hex(), why)]
     shift.read_the_screen()
     shift.site.keeper.kill("panel")
