@@ -11,7 +11,14 @@ from typing import Final, Literal
 from base import settings
 from base.errors import ConfigError, FormatError
 from gateway.database import StoreSettings
-from gateway.filing.settings import FhirSettings, ReportSettings, check_names
+from gateway.filing.settings import (
+    DicomSettings,
+    FhirSettings,
+    Hl7Settings,
+    ReportSettings,
+    StorageSettings,
+    check_names,
+)
 from wire.envelope import MAX_ENVELOPE
 from wire.topics import check_name
 
@@ -174,6 +181,9 @@ class GatewayConfig:
     worklist: WorklistSettings = field(default_factory=WorklistSettings)
     report: ReportSettings = field(default_factory=ReportSettings)
     fhir: tuple[FhirSettings, ...] = ()
+    dicom: tuple[DicomSettings, ...] = ()
+    hl7: tuple[Hl7Settings, ...] = ()
+    storage: tuple[StorageSettings, ...] = ()
     limits: LimitSettings = field(default_factory=LimitSettings)
 
     def __post_init__(self) -> None:
@@ -183,7 +193,8 @@ class GatewayConfig:
             raise ConfigError("name", str(e)) from e
         if self.name == "any":
             raise ConfigError("name", "'any' is the topic that all gateways hear")
-        check_names([one.name for one in (*self.fhir,)])
+        systems = (self.fhir, self.dicom, self.hl7, self.storage)
+        check_names([one.name for kind in systems for one in kind])
 
 
 def load(path: Path) -> GatewayConfig:

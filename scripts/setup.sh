@@ -53,6 +53,11 @@ missing_packages() { # missing_packages runtime|dev|interop: Debian's names, one
   has_library libseccomp.so.2 || echo libseccomp2
   has_library libapriltag.so.3 || echo libapriltag3
   [ "$1" = runtime ] || has_program shellcheck || echo shellcheck
+  [ "$1" = runtime ] || has_program Orthanc || echo orthanc
+  [ "$1" = runtime ] || [ -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so ] || echo orthanc-dicomweb
+  [ "$1" = runtime ] || has_program dciodvfy || echo dicom3tools
+  [ "$1" = runtime ] || has_program socat || echo socat
+  [ "$1" = runtime ] || has_program ip || echo iproute2
   [ "$1" = runtime ] || has_program node || echo nodejs
   [ "$1" = runtime ] || has_program npm || echo npm
   [ "$1" = runtime ] || has_postgresql || echo postgresql
@@ -66,8 +71,9 @@ no_cluster() {
     printf 'create_main_cluster = false\n' | "${as_root[@]}" install -D -m 644 /dev/stdin "$settings"
 }
 
-# Debian starts every service it installs. We want mosquitto's program, not a second broker on
-# this machine, so the service is masked while apt works and left disabled afterwards.
+# Debian starts every service it installs. We want mosquitto's and Orthanc's programs, not a second
+# broker or an archive on this machine's net, so the services are masked while apt works and left
+# disabled afterwards.
 install_packages() {
   (
     as_root=()
@@ -82,12 +88,14 @@ Run this as root, then start again:  apt-get install --no-install-recommends $*"
 Install them with this system's own tools (the names are Debian's), then start again."
 
     say "Installing with apt: $*"
-    broker=
-    case " $* " in *" mosquitto "*) broker=mosquitto.service ;; esac
+    services=()
+    for name in mosquitto orthanc; do
+      case " $* " in *" $name "*) services+=("$name.service") ;; esac
+    done
     case " $* " in *" postgresql "*) no_cluster ;; esac
-    if [ -n "$broker" ] && has_program systemctl; then
-      trap '"${as_root[@]}" systemctl --quiet unmask "$broker" >&2 || true' EXIT
-      "${as_root[@]}" systemctl --quiet mask "$broker" >&2 || true
+    if [ "${#services[@]}" -gt 0 ] && has_program systemctl; then
+      trap '"${as_root[@]}" systemctl --quiet unmask "${services[@]}" >&2 || true' EXIT
+      "${as_root[@]}" systemctl --quiet mask "${services[@]}" >&2 || true
     fi
 
     # RUNLEVEL=1 is for machines without systemd: in that level invoke-rc.d starts nothing.
@@ -97,12 +105,12 @@ Install them with this system's own tools (the names are Debian's), then start a
     "${apt[@]}" install --no-install-recommends "$@" >&2 ||
       die "apt could not install: $* (its own words are above)"
 
-    if [ -n "$broker" ]; then
+    for service in "${services[@]}"; do
       # Not now, and not at the next start of this machine either.
-      "${as_root[@]}" deb-systemd-helper disable "$broker" >&2 || true
-      "${as_root[@]}" update-rc.d mosquitto disable >&2 || true
-      say "mosquitto is installed; its system service is left off, nothing here uses it."
-    fi
+      "${as_root[@]}" deb-systemd-helper disable "$service" >&2 || true
+      "${as_root[@]}" update-rc.d "${service%.service}" disable >&2 || true
+      say "${service%.service} is installed; its system service is left off, nothing here uses it."
+    done
   )
 }
 

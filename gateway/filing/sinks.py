@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from gateway.config import GatewayConfig
 from gateway.filing.base import Sink
+from gateway.filing.dicom import Dicom
 from gateway.filing.fhir import Fhir
 from gateway.filing.folder import Folder
 from gateway.filing.folder_report import FolderReport
@@ -38,6 +39,8 @@ class Sinks:
             add(report, waited_for=folder.report == "required")
         for fhir in config.fhir:
             add(Fhir(fhir, style, clock), waited_for=fhir.required)
+        for dicom in config.dicom:
+            add(Dicom(dicom, style), waited_for=dicom.required)
         return cls(tuple(required), tuple(later))
 
 
