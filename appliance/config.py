@@ -202,8 +202,8 @@ class HardwareSettings:
     oled_reset_pin: int = 25
 
     def __post_init__(self) -> None:
-        if self.oled_port not in (0, 1):
-            raise ConfigError("oled_port", "use 0 or 1: a Pi's header has no other bus")
+        if not 0 <= self.oled_port <= 255:
+            raise ConfigError("oled_port", "use the bus's number: 1 for /dev/i2c-1")
         if not 0x08 <= self.oled_address <= 0x77:
             raise ConfigError("oled_address", "use 0x3C, or 0x3D where its jumper is set")
         taken = {pin: f"{whose}, so leave it free" for pin, whose in self._reserved()}
@@ -221,11 +221,16 @@ class HardwareSettings:
 
     def _reserved(self) -> Iterator[tuple[int, str]]:
         """The pins that a Pi, or the OLED's bus, has another use for."""
-        bus = {"i2c": ((0, 1), (2, 3)), "spi": ((7, 8, 9, 10, 11), (18, 19, 20, 21))}
+        bus = {
+            ("i2c", 0): (0, 1),
+            ("i2c", 1): (2, 3),
+            ("spi", 0): (7, 8, 9, 10, 11),
+            ("spi", 1): (18, 19, 20, 21),
+        }
         yield from ((pin, "tells the Pi which boards sit on it") for pin in (0, 1))
         yield from ((pin, "is the serial port") for pin in (14, 15))
         name = f"{self.oled_bus.upper()} {self.oled_port}"
-        lines = bus[self.oled_bus][self.oled_port]
+        lines = bus.get((self.oled_bus, self.oled_port), ())
         yield from ((pin, f"belongs to the OLED's bus ({name})") for pin in lines)
 
 

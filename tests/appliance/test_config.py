@@ -31,7 +31,7 @@ def read(folder: Path, more: str) -> ApplianceConfig:
         ('oled_bus = "spi"\noled_port = 0\nlamp_pin = 10', "hardware.lamp_pin: GPIO 10 belongs to"),
         ('oled_bus = "spi"\nlamp_pin = 24', "hardware.oled_dc_pin: GPIO 24 is lamp_pin already"),
         ('oled_bus = "spi"\nlamp_pin = 19', "hardware.lamp_pin: GPIO 19 belongs to the OLED's bus"),
-        ("oled_port = 7", "hardware.oled_port: use 0 or 1"),
+        ("oled_port = -1", "hardware.oled_port: use the bus's number: 1 for /dev/i2c-1"),
         ("oled_address = 0x80", "hardware.oled_address: use 0x3C, or 0x3D where its jumper is set"),
     ],
 )

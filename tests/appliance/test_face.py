@@ -294,19 +294,20 @@ def test_a_device_that_is_off_is_dark_and_says_so(served: Served, tmp_path: Path
         served.until(lambda: remote.view.alive, "the light to come back")
 
 
-def config(folder: Path, adapter: str = "simulated") -> ApplianceConfig:
+def config(folder: Path, adapter: str = "simulated", bus: str = "i2c") -> ApplianceConfig:
     return ApplianceConfig(
         device=DeviceSettings("ward3-bed12", bed="Bed 12", language="de"),
         broker=BrokerSettings("localhost"),
         paths=PathSettings(run=folder, state=folder, production=folder / "production"),
-        hardware=HardwareSettings(adapter=adapter),  # type: ignore[arg-type]
+        hardware=HardwareSettings(adapter=adapter, oled_bus=bus),  # type: ignore[arg-type]
     )
 
 
-def test_the_fittings_of_a_simulated_ward_work_together(tmp_path: Path) -> None:
+@pytest.mark.parametrize("bus", ["i2c", "spi"])
+def test_the_fittings_of_a_simulated_ward_work_together(tmp_path: Path, bus: str) -> None:
     clock = Clock()
     with DefaultSelector() as selector:
-        buttons, face = hands_and_face(config(tmp_path), selector, clock)
+        buttons, face = hands_and_face(config(tmp_path, bus=bus), selector, clock)
         selector.register(buttons, 1, lambda: None)
         face.show(session.resume(clock.now, next_n=1))
         with Remote(tmp_path / "world.sock") as remote:
