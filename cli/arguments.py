@@ -66,6 +66,7 @@ def parser() -> ArgumentParser:
     _check(commands)
     _ledger(commands)
     _open(commands)
+    _labels(commands)
     _pki(commands)
     _run(commands)
     _console(commands)
@@ -157,6 +158,42 @@ the hospital has stored this ledger, and finds entries missing at the end.
     )
     verify.add_argument("--json", action="store_true", help="one JSON object instead of words")
     verify.set_defaults(run="cli.ledger_verify:verify")
+
+
+def _labels(commands: _Command) -> None:
+    labels = commands.add(
+        "labels",
+        "make a sheet of disposable labels to print and lay beside a wound",
+        """
+A label in the picture gives the photo its scale, the light's colour, site and side. Its text is a
+wound's number (W2) if there is one, a site in capital letters, and L or R: "W2 HEEL L". Common
+sites are printed in words of the ward's language; others get theirs after "=".
+""",
+        """\
+  wardseal labels "W1 HEEL L" "W2 HEEL L" SACRUM -o labels.pdf
+  wardseal labels "MIDFOOT R=Mittelfuß" --language de --sheet l7160 --copies 21 -o labels.pdf
+  wardseal labels --list sites.txt --sheet l7651 --skip 12 -o labels.pdf
+  wardseal labels --sites --language fr
+""",
+    )
+    labels.add_argument("label", nargs="*", metavar="LABEL", help='such as "W2 HEEL L"')
+    labels.add_argument("--list", type=Path, metavar="FILE", help="labels, one a line; # a remark")
+    labels.add_argument(
+        "--sheet",
+        choices=["a4", "l7160", "l7651", "letter"],
+        default="a4",
+        help="a4, letter: plain paper, to cut out; l7160: A4 label sheets of 21, 63.5 x 38.1 mm;"
+        " l7651: A4 label sheets of 65, 38.1 x 21.2 mm (Avery's numbers)",
+    )
+    labels.add_argument("--language", choices=["en", "de", "fr", "es"], default="en")
+    labels.add_argument("--copies", type=int, default=1, metavar="N", help="of each label")
+    labels.add_argument(
+        "--skip", type=int, default=0, metavar="N", help="labels used up on the first sheet"
+    )
+    labels.add_argument("-o", "--output", type=Path, default=Path("labels.pdf"), metavar="FILE.pdf")
+    labels.add_argument("--force", action="store_true", help="replace FILE.pdf if it exists")
+    labels.add_argument("--sites", action="store_true", help="tell the sites that have names here")
+    labels.set_defaults(run="cli.labels:labels")
 
 
 def _open(commands: _Command) -> None:

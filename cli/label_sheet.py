@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
 
-import zxingcpp
-
 from base.errors import EnvironmentProblem
 from cli.label_words import Language, caption
 from wire.label import Code
@@ -69,6 +67,8 @@ class Wanted:
 
 def modules(code: Code) -> list[str]:
     """Return the DataMatrix code's rows, dark modules as ``#``, without a margin."""
+    import zxingcpp
+
     made = zxingcpp.create_barcode(code.text, zxingcpp.BarcodeFormat.DataMatrix, force_square=True)
     drawn: Any = made.to_image(scale=1, add_quiet_zones=False)
     image: Any = memoryview(drawn)

@@ -49,6 +49,7 @@ def test_these_are_the_commands() -> None:
         "console run",
         "demo",
         "gateway run",
+        "labels",
         "ledger show",
         "ledger verify",
         "open",
