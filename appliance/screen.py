@@ -82,7 +82,7 @@ def view(
         case Mode.OPEN:
             screen = say.open()
         case _:
-            screen = say.idle(place[:LONGEST])
+            screen = replace(say.idle(place[:LONGEST]), dim=say.stale())
     minute = now // (60 * SECOND)
     steady = replace(screen, lines=screen.lines[: 4 - len(screen.big)])
     if screen.finder or not screen.words:
@@ -262,7 +262,17 @@ class _Speaker:
         small = [place] if place else []
         if not state.online:
             small.append(self._line(Phrase.OFFLINE))
-        return replace(self._big(Phrase.ASK_FIRST), lines=tuple(small), dim=long_idle)
+        return replace(self._big(Phrase.ASK_FIRST), lines=tuple(small))
+
+    def stale(self) -> bool:
+        """For a minute nobody has pressed anything and there was no news of a photo.
+
+        Some words stay for days (a photo that waits for the line); a glass that is bright all
+        that time keeps them for ever.
+        """
+        state = self._state
+        news = [photo.changed for photo in state.photos] + [bad.since for bad in state.alerts]
+        return self._now >= max([state.touched, *news]) + FADE
 
     def _refusal(self) -> Screen:
         """What the hospital's side takes nothing for; somebody has to be called."""

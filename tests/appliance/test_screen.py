@@ -198,6 +198,26 @@ def test_P5_a_rejection_is_said_inside_the_window_before_a_press_counts_it_as_re
     assert "REJECTED" in words(ward)
 
 
+def test_whatever_stays_on_the_glass_is_dim_until_there_is_news(ward: Rehearsal) -> None:
+    ward.tell(signals.Link(ward.now, False))
+    ward.open_window()
+    n = ward.photo()
+    assert not look(ward).dim
+    ward.consent()
+    ward.wait(30)
+    assert (words(ward)[0], look(ward).dim) == ("SEALED", False)
+    ward.wait(40)
+    assert (words(ward)[0], look(ward).dim) == ("SEALED", True)
+    ward.wait(3 * 24 * 3600)
+    assert (words(ward)[0], look(ward).dim) == ("SEALED", True)
+    ward.tell(signals.Rejected(ward.now, n, ""))
+    assert (words(ward)[0], look(ward).dim) == ("REJECTED", False)
+    ward.wait(61)
+    assert (words(ward)[0], look(ward).dim) == ("REJECTED", True)
+    ward.capture_down()
+    assert not look(ward).dim
+
+
 @pytest.mark.parametrize(
     ("why", "said"),
     [
