@@ -12,8 +12,9 @@ a misspelt setting that is silently ignored is a protection silently off.
         ca: Path = Path("ca.pem")          # beside the file
 
 Understood: ``str int float bool Path Literal``, ``T | None``, ``list[T]``, ``tuple[T, ...]``,
-``tuple[A, B]`` and dataclasses. A class may check its own values in ``__post_init__`` and raise
-``ConfigError("port", "…")``; the section's name is put in front here.
+``tuple[A, B]``, dataclasses, and ``Literal["none"] | Table`` (a word, or a table). A class may
+check its own values in ``__post_init__`` and raise ``ConfigError("port", "…")``; the section's
+name is put in front here.
 """
 
 import dataclasses
@@ -114,6 +115,11 @@ class _Reader:
             inner = [each for each in arguments if each is not types.NoneType]
             if len(inner) == 1:
                 return self.value(value, inner[0], name)
+            # A word, or a table: `identity = "none"`, or [identity].
+            tables = [each for each in inner if dataclasses.is_dataclass(each)]
+            if len(inner) == 2 and len(tables) == 1:
+                (word,) = (each for each in inner if each is not tables[0])
+                return self.value(value, tables[0] if isinstance(value, dict) else word, name)
         if origin is Literal:
             return _choice(value, arguments, name)
         if origin in {list, tuple}:

@@ -24,6 +24,7 @@ from base.tls import TlsFiles
 from gateway import config as configuration
 from gateway import database
 from gateway.beds import Beds
+from gateway.cases import Mover
 from gateway.config import MIB, GatewayConfig
 from gateway.custody import Custodian
 from gateway.decoding import Decoders
@@ -33,11 +34,14 @@ from gateway.filing.cabinet import Cabinet
 from gateway.filing.follower import Follower
 from gateway.filing.sinks import Sinks
 from gateway.housekeeping import EVERY_SECONDS, Housekeeping
+from gateway.identity.mllp import AdtLine
+from gateway.identity.opened import open_identity
 from gateway.inbox import Inbox, subscriptions
 from gateway.keys import GatewayKeys
 from gateway.ledgers import Ledgers
 from gateway.lightbox import Lightbox
 from gateway.opening import Opener
+from gateway.owed import Owed
 from gateway.presence import Presences
 from gateway.receipts import Receipts
 from gateway.reception import Reception
@@ -61,6 +65,7 @@ class House:
     heard: Callable[[str, bytes], None]
     now_and_then: Callable[[], None]
     worklist: Worklist
+    line: AdtLine | None
 
 
 def run(config_file: Path) -> int:
@@ -115,6 +120,7 @@ def build(
     stack.callback(decoders.close)
     decoders.check()
     sinks = Sinks.open(config, stack, _now_ms)
+    known = open_identity(config.identity, stack, beds=beds, store=store, clock=_now_ms)
     lightbox = Lightbox(paths.opened)
     vault = Vault(paths.sealed, lightbox)
     receipts = Receipts(signer=keys.receipt, clock=_now_ms)
@@ -123,6 +129,7 @@ def build(
         name=config.name,
         required=sinks.required,
         later=sinks.later,
+        assigned=known.assigned,
         clock=_now_ms,
         ring=lambda sink: followers[sink].ring(),
     )
@@ -141,6 +148,7 @@ def build(
         decoders=decoders,
         room=stack.enter_context(Buffer(limits.envelope_mib * MIB)),
         cabinet=cabinet,
+        identity=known.identity,
         vault=vault,
         lightbox=lightbox,
         withdrawals=withdrawals,
@@ -174,7 +182,15 @@ def build(
         withdrawals=withdrawals,
         transfers=transfers,
     )
-    worklist = Worklist(store=store, beds=beds, settings=config.worklist, clock=_now_ms)
+    worklist = Worklist(
+        store=store,
+        beds=beds,
+        settings=config.worklist,
+        clock=_now_ms,
+        occupied=known.occupied,
+    )
+    mover = Mover(store=store, cabinet=cabinet, clock=_now_ms)
+    owed = Owed(store=store, clock=_now_ms)
     housekeeping = Housekeeping(
         store=store,
         registry=registry,
@@ -188,7 +204,7 @@ def build(
         limits=limits,
         take_up=inbox.take_up,
         undo=inbox.undo,
-        worklist=worklist,
+        paperwork=(mover.round, owed.round, worklist.round),
     )
     reopener = Reopener(registry=registry, opener=opener, vault=vault)
     for sink in (*sinks.required, *sinks.later):
@@ -208,7 +224,9 @@ def build(
     stack.callback(mailbox.run)
     stack.callback(custody_worker.stop)
     stack.callback(desk_worker.stop)
-    return House(heard=inbox.heard, now_and_then=housekeeping.round, worklist=worklist)
+    return House(
+        heard=inbox.heard, now_and_then=housekeeping.round, worklist=worklist, line=known.line
+    )
 
 
 def _link(config: GatewayConfig) -> Link:

@@ -19,6 +19,8 @@ from gateway.filing.settings import (
     StorageSettings,
     check_names,
 )
+from gateway.filing.settings import FhirSettings, ReportSettings, check_names
+from gateway.identity.settings import IdentitySettings
 from wire.envelope import MAX_ENVELOPE
 from wire.topics import check_name
 
@@ -173,7 +175,7 @@ class GatewayConfig:
 
     broker: BrokerSettings
     name: str = "gateway"
-    identity: Literal["none"] = "none"
+    identity: Literal["none"] | IdentitySettings = "none"
     paths: PathSettings = field(default_factory=PathSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     keys: KeySettings = field(default_factory=KeySettings)

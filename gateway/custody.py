@@ -26,17 +26,19 @@ from sqlalchemy.orm import Session
 
 from base.errors import WardsealError
 from base.memory import Buffer, wipe_file
-from gateway import receipts, rivals, withdrawal, worklist
+from gateway import cases, receipts, rivals, withdrawal, worklist
 from gateway.decoding import Decoders, Picture, Undecodable
 from gateway.filing import record
 from gateway.filing.cabinet import Cabinet, Unfiled
-from gateway.filing.record import Record
+from gateway.filing.record import FIRST, Record
+from gateway.identity.identify import Identity, Unreachable
 from gateway.lightbox import Lightbox
 from gateway.opening import Doubt, Opener, Rejected
 from gateway.receipts import Answer, Receipts
 from gateway.store import Photo, State, Store, WorkKind
 from gateway.vault import Vault
 from gateway.withdrawal import Withdrawals
+from wire import events
 from wire.envelope import Content
 from wire.messages import Status
 from wire.proof import Proof, parse_bundle
@@ -50,6 +52,11 @@ class _Doubtful(WardsealError):
     def __init__(self, doubts: tuple[Doubt, ...]) -> None:
         super().__init__("; ".join(doubt.why for doubt in doubts))
         self.doubts = doubts
+
+    @property
+    def patient(self) -> str | None:
+        """Whom it likely is of: for the worklist, never for words."""
+        return next((doubt.patient for doubt in self.doubts if doubt.patient), None)
 
 
 @dataclass(frozen=True)
@@ -75,6 +82,7 @@ class Custodian:
         decoders: Decoders,
         room: Buffer,
         cabinet: Cabinet,
+        identity: Identity,
         vault: Vault,
         lightbox: Lightbox,
         withdrawals: Withdrawals,
@@ -86,6 +94,7 @@ class Custodian:
         self._decoders = decoders
         self._room = room
         self._cabinet = cabinet
+        self._identity = identity
         self._vault = vault
         self._lightbox = lightbox
         self._withdrawals = withdrawals
@@ -104,21 +113,37 @@ class Custodian:
             return self._reject(proof, str(e), bundle)
         except _Doubtful as e:
             return self._hold(proof, e.doubts, bundle)
-        except Unfiled as e:
-            return self._hold(proof, (Doubt(str(e)),), bundle, unfiled=e)
+        except (Unfiled, Unreachable) as e:
+            unfiled = e if isinstance(e, Unfiled) else None
+            return self._hold(proof, (Doubt(str(e)),), bundle, again=True, unfiled=unfiled)
 
     def refile(self, bundle: Path, proof: Proof) -> Answer | None:
-        """Try again to file a photo that is HELD only because a record system failed."""
+        """Try again to file a photo that is HELD.
+
+        A record system failed, patients could not be looked up, or a person has said whose it is.
+        """
         try:
             return self._bring_in(bundle, proof)
         except Unfiled as e:
             with self._store.begin(device=proof.sealed.entry.device) as session:
                 self._cabinet.note(session, proof.photo.hex(), e.outcome)
             why: WardsealError = e
-        except (Rejected, _Doubtful) as e:
+        except _Doubtful as e:
+            self._still_held(proof, e)
+            why = e
+        except (Rejected, Unreachable) as e:
             why = e
         log.info("photo %s: still held: %s", proof.photo.hex(), why)
         return None
+
+    def _still_held(self, proof: Proof, doubtful: _Doubtful) -> None:
+        """It is not to be tried again by itself: another thing is wrong, for a person."""
+        with self._store.begin(device=proof.sealed.entry.device) as session:
+            row = session.get_one(Photo, proof.photo.hex(), with_for_update=True)
+            if row.state == State.HELD:
+                row.refile = False
+                row.reason = receipts.clip(str(doubtful), 200)
+                self._note(session, WorkKind.HELD, row, str(doubtful), doubtful.patient)
 
     def _bring_in(self, bundle: Path, proof: Proof) -> Answer | None:
         """Open, look, file. Raises Rejected, _Doubtful or Unfiled."""
@@ -133,7 +158,7 @@ class Custodian:
             entry = self._look(opened.content, proof)
             if entry is None:
                 return self._undo(proof.sealed.entry.device, proof.photo.hex(), bundle)
-            return self._file(entry, bundle)
+            return self._file(entry, proof, bundle)
         except Undecodable as e:
             self._lightbox.take_away(proof.photo.hex())
             raise _Doubtful((Doubt(str(e), alarm=e.alarm),)) from e
@@ -154,12 +179,14 @@ class Custodian:
         known = self._known_of(proof)
         if known.undone:
             return None
+        self._identity.ask(content.private, proof)
         with self._store.begin(durable=False) as session:
+            unclear = self._identity.name(session, content.private, proof)
             assignment = self._cabinet.assigned(session, proof.photo.hex(), None)
         picture = verdict()
         self._seen = (proof.photo.hex(), picture)
-        if known.doubts:
-            raise _Doubtful(known.doubts)
+        if known.doubts or unclear:
+            raise _Doubtful((*known.doubts, *unclear))
         return record.of(content, proof, (picture.width, picture.height), digest, assignment)
 
     def _known_of(self, proof: Proof) -> _Known:
@@ -171,7 +198,7 @@ class Custodian:
             doubts = rivals.remember(session, proof, at_ms=self._clock())
         return _Known(undone, tuple(doubts))
 
-    def _file(self, entry: Record, bundle: Path) -> Answer | None:
+    def _file(self, entry: Record, proof: Proof, bundle: Path) -> Answer | None:
         """File, read back, sign. Raises Unfiled."""
         device, photo = entry.device, entry.photo
         outcome = self._cabinet.file(entry)
@@ -180,9 +207,16 @@ class Custodian:
             undone = withdrawal.on_record(session, device, row.intent, photo)
             if not undone:
                 self._cabinet.note(session, photo, outcome)
+                if entry.assignment.number > FIRST:
+                    # It may have come into some of them under the one before.
+                    self._cabinet.move(session, photo, entry.assignment.number)
                 row.width, row.height = entry.width, entry.height
+                self._describe(row, proof)
+                row.sited = bool(entry.assignment.site or (entry.label or {}).get("site"))
+                row.filed_ms = self._clock()
                 if row.state == State.HELD:
                     self._note(session, WorkKind.HELD, row, f"{row.reason}; filed since")
+                    cases.settled(session, photo, at_ms=self._clock())
                 refs = tuple(f"{name}:{reference}" for name, reference in outcome.placed.items())
                 receipt = self._settle(session, row, Status.FILED, refs=refs)
         if undone:
@@ -197,6 +231,7 @@ class Custodian:
         doubts: Sequence[Doubt],
         bundle: Path,
         *,
+        again: bool = False,
         unfiled: Unfiled | None = None,
     ) -> Answer | None:
         device, photo = proof.sealed.entry.device, proof.photo.hex()
@@ -207,10 +242,11 @@ class Custodian:
             undone = withdrawal.on_record(session, device, row.intent, photo)
             if not undone:
                 receipt = self._settle(session, row, Status.HELD, reason=why)
-                row.refile = unfiled is not None
+                row.refile = again
+                self._describe(row, proof)
                 if unfiled is not None:
                     self._cabinet.note(session, photo, unfiled.outcome)
-                self._note(session, WorkKind.HELD, row, why)
+                self._note(session, WorkKind.HELD, row, why, _Doubtful(tuple(doubts)).patient)
                 if any(doubt.alarm for doubt in doubts):
                     self._note(session, WorkKind.ALARM, row, why)
         if undone:
@@ -265,9 +301,27 @@ class Custodian:
             session, device=row.device, photo=row.photo, status=status, reason=reason, refs=refs
         )
 
-    def _note(self, session: Session, kind: WorkKind, row: Photo, why: str) -> None:
+    def _describe(self, row: Photo, proof: Proof) -> None:
+        """Write down what photos are looked for by."""
+        intent: events.Intent = events.body_of(proof.intent.entry)
+        row.level, row.basis = intent.level.value, intent.basis.value
+        row.attested = intent.attest is not None
+        hung = self._identity.hung(proof)
+        if hung is not None:
+            row.ward, row.room, row.bed = hung.place.ward, hung.place.room, hung.place.bed
+
+    def _note(
+        self, session: Session, kind: WorkKind, row: Photo, why: str, patient: str | None = None
+    ) -> None:
         worklist.note(
-            session, kind, device=row.device, subject=row.photo, why=why, at_ms=self._clock()
+            session,
+            kind,
+            device=row.device,
+            subject=row.photo,
+            why=why,
+            at_ms=self._clock(),
+            about_ms=row.captured_ms,
+            patient=patient,
         )
 
 

@@ -7,13 +7,14 @@
 * transfers that live keep their claim
 * withdrawals that are on record are carried out
 * sealed copies of photos that are in the record are removed after their days
-* what is new on the worklist gets its place and owner; what has waited too long is escalated
+* moves that two people have decided are handed to the record systems
+* what is owed is put on the worklist, which gets its places and owners, and escalates
 """
 
 import hashlib
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
@@ -31,7 +32,6 @@ from gateway.transfers import Transfers
 from gateway.vault import Vault
 from gateway.withdrawal import Withdrawals
 from gateway.workers import Mailbox, Worker
-from gateway.worklist_desk import Worklist
 from wire.ledger import TYP_ENTRY
 from wire.messages import CHUNK, Init, Refused, Signed
 from wire.proof import Bundle, Proof, open_proof, parse_bundle
@@ -52,7 +52,10 @@ _REFILED_AT_ONCE: Final = 8
 
 
 class Housekeeping:
-    """``take_up`` and ``undo`` are the inbox's; ``incoming`` is where photos arrive."""
+    """``take_up`` and ``undo`` are the inbox's; ``incoming`` is where photos arrive.
+
+    ``paperwork`` is what is to be done besides, in this order.
+    """
 
     def __init__(
         self,
@@ -69,7 +72,7 @@ class Housekeeping:
         limits: LimitSettings,
         take_up: TakeUp,
         undo: Callable[[str, str], None],
-        worklist: Worklist,
+        paperwork: Sequence[Callable[[], object]] = (),
     ) -> None:
         self._store = store
         self._registry = registry
@@ -83,7 +86,7 @@ class Housekeeping:
         self._limits = limits
         self._take_up = take_up
         self._undo = undo
-        self._worklist = worklist
+        self._paperwork = tuple(paperwork)
 
     def round(self) -> None:
         """Look around once; on the loop's thread, what takes time is given to the desk."""
@@ -114,7 +117,8 @@ class Housekeeping:
         for device, photo in self._withdrawals.unfinished():
             self._mailbox.post(partial(self._undo, device, photo))
         self._forget()
-        self._worklist.round()
+        for task in self._paperwork:
+            task()
 
     def _waiting_for_a_sink(self) -> list[tuple[str, str]]:
         later = select(Filing.photo).where(Filing.photo == Photo.photo, Filing.due_ms > _now_ms())

@@ -20,7 +20,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from base.errors import FormatError, VerificationError
-from gateway import worklist
+from gateway import owed, worklist
 from gateway.complaints import Complaints
 from gateway.devices import Registry
 from gateway.store import LedgerEntry, LedgerHead, Photo, State, Store, Undo, WorkKind
@@ -185,12 +185,15 @@ class Ledgers:
     def _means(self, session: Session, signed: SignedEntry) -> list[str]:
         """Act on what an entry says; return the photo whose withdrawal it is."""
         entry = signed.entry
-        if entry.type not in (EntryType.UNDO, EntryType.LOST):
+        if entry.type not in (EntryType.SEALED, EntryType.UNDO, EntryType.LOST):
             return []
         try:
             body = events.body_of(entry)
         except FormatError as e:
             self._alarm(session, signed, str(e))
+            return []
+        if isinstance(body, events.Sealed):
+            owed.expect(session, signed, body, at_ms=self._clock())
             return []
         photo = self._photo_of(session, entry.device, body)
         if isinstance(body, events.Undo):

@@ -11,11 +11,13 @@ hash to the id that the device signed. Then, in this order:
 6. it is sealed to exactly the keys of that keyset                    else HELD, alarm
 7. its entries and its INTENT are nobody else's (equivocation)        else HELD, alarm
 8. its content is a private header and a JPEG                         else HELD
+   and its badge is the one that its INTENT names                     else HELD, alarm
 9. the JPEG is one our device writes, and it decodes                  else HELD
+10. it is one patient's, beyond doubt                                 else HELD
 
 REJECTED gives the device nothing, so it keeps the photo. HELD is custody: whatever decrypts is
 kept, however doubtful, until a named person has looked at it. 1 to 6 and 8 are here, 7 is in
-gateway.rivals, 9 the decoder's (gateway.decoding).
+gateway.rivals, 9 the decoder's (gateway.decoding), 10 in gateway.identity.
 """
 
 from collections.abc import Sequence
@@ -41,10 +43,14 @@ class Rejected(WardsealError):
 
 @dataclass(frozen=True)
 class Doubt:
-    """Why a photo is HELD. ``alarm``: somebody or something may be lying."""
+    """Why a photo is HELD. ``alarm``: somebody or something may be lying.
+
+    ``patient`` is the record number of whom the photo likely is of; it never goes into words.
+    """
 
     why: str
     alarm: bool = False
+    patient: str | None = None
 
 
 @dataclass(frozen=True)

@@ -72,7 +72,10 @@ class Photo(Base):
     """One photo, from its accepted ``init`` on.
 
     ``claimed_by`` is the replica that takes it in, until ``claimed_until_ms``. ``seq`` is the
-    number of its INTENT entry on ``ledger``. ``refile``: HELD only until a record system works.
+    number of its INTENT entry on ``ledger``. ``refile``: HELD, and to be tried again. From the
+    moment it is in custody: ``level`` and ``basis`` of its consent; ``attested``, with a badge;
+    ``sited``, its body site is known; where the device hung. ``asked``: what a filed photo still
+    lacks is on the worklist.
     """
 
     __tablename__ = "photos"
@@ -80,6 +83,8 @@ class Photo(Base):
         Index("photos_by_intent", "device", "intent"),
         Index("photos_by_capture", "captured_ms"),
         Index("photos_by_change", "changed_ms"),
+        Index("photos_by_place", "ward", "bed", "captured_ms"),
+        Index("photos_not_asked", "asked", "state"),
     )
 
     photo: Mapped[str] = mapped_column(HASH, primary_key=True)
@@ -95,6 +100,15 @@ class Photo(Base):
     claimed_by: Mapped[str | None] = mapped_column(NAME)
     claimed_until_ms: Mapped[int] = mapped_column(BigInteger, default=0)
     refile: Mapped[bool] = mapped_column(default=False)
+    level: Mapped[str] = mapped_column(String(16), default="")
+    basis: Mapped[str] = mapped_column(String(16), default="")
+    attested: Mapped[bool] = mapped_column(default=False)
+    sited: Mapped[bool] = mapped_column(default=False)
+    ward: Mapped[str] = mapped_column(PLACE, default="")
+    room: Mapped[str] = mapped_column(PLACE, default="")
+    bed: Mapped[str] = mapped_column(PLACE, default="")
+    filed_ms: Mapped[int | None] = mapped_column(BigInteger)
+    asked: Mapped[bool] = mapped_column(default=False)
     width: Mapped[int] = mapped_column(default=0)
     height: Mapped[int] = mapped_column(default=0)
 
@@ -189,6 +203,17 @@ class Undo(Base):
     photo: Mapped[str | None] = mapped_column(HASH, index=True)
     at_ms: Mapped[int] = mapped_column(BigInteger)
     done: Mapped[bool] = mapped_column(index=True)
+
+
+class Expected(Base):
+    """A photo that a device's ledger says is sealed, and that has not come yet."""
+
+    __tablename__ = "expected"
+
+    photo: Mapped[str] = mapped_column(HASH, primary_key=True)
+    device: Mapped[str] = mapped_column(NAME)
+    taken_ms: Mapped[int] = mapped_column(BigInteger)
+    heard_ms: Mapped[int] = mapped_column(BigInteger, index=True)
 
 
 class WorkItem(Base):

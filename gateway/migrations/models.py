@@ -1,6 +1,8 @@
 """All tables there are: every room that has some is loaded here."""
 
-import gateway.console.tables  # noqa: F401  (loading it puts its tables into Base.metadata)
+# Loading them puts their tables into Base.metadata.
+import gateway.console.tables
+import gateway.identity.tables  # noqa: F401
 from gateway.store import Base
 
 METADATA = Base.metadata

@@ -11,6 +11,7 @@ import pytest
 
 from base.memory import Buffer
 from gateway import config as configuration
+from gateway.beds import Beds
 from gateway.config import LimitSettings
 from gateway.custody import Custodian
 from gateway.decoding import Decoders
@@ -18,6 +19,7 @@ from gateway.devices import Registry
 from gateway.filing.cabinet import Cabinet
 from gateway.filing.folder import Folder
 from gateway.filing.record import Record
+from gateway.identity.identify import Nobody
 from gateway.keys import GatewayKeys
 from gateway.ledgers import Ledgers
 from gateway.lightbox import Lightbox
@@ -271,6 +273,7 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
             decoders=decoders,
             room=stack.enter_context(Buffer(1024 * 1024)),
             cabinet=cabinet,
+            identity=Nobody(Beds(tmp_path / "beds.csv")),
             vault=vault,
             lightbox=lightbox,
             withdrawals=withdrawals,
