@@ -19,7 +19,6 @@ from gateway.filing.settings import (
     StorageSettings,
     check_names,
 )
-from gateway.filing.settings import FhirSettings, ReportSettings, check_names
 from gateway.identity.settings import IdentitySettings
 from wire.envelope import MAX_ENVELOPE
 from wire.topics import check_name
