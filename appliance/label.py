@@ -26,7 +26,7 @@ from appliance.frame import Frame
 from wire.label import OBLIQUE, SEVERAL, SMALL, Code, Label
 from wire.label_layout import LAYOUTS, Box, Layout
 
-_THIN_OUT: Final = 4
+_THIN_OUT: Final = 6
 _LEAST_SIDE: Final = 80
 """Pixels along the marker: a corner is found to about 0.2, which is 0.25 % of so many."""
 _SQUARE: Final = 0.985
