@@ -32,7 +32,7 @@ def postgresql() -> Iterator[Server]:
 
 
 # What looks at photos, files and processes does not depend on the database.
-ONE_DATABASE_IS_ENOUGH = {"test_opening", "test_process", "test_crash"}
+ONE_DATABASE_IS_ENOUGH = {"test_opening", "test_process", "test_crash", "test_folder"}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
