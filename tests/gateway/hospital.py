@@ -32,6 +32,7 @@ class Hospital:
     sent: list[tuple[str, Any]] = field(default_factory=list)
     url: str = ""
     """``store.url``; empty is SQLite."""
+    name: str = "gateway"
 
     def __post_init__(self) -> None:
         self.site = pki.Site(self.folder / "site")
@@ -40,7 +41,7 @@ class Hospital:
         root = pem.public_key((self.site.folder / "root.pub").read_bytes())
         raw = (self.site.folder / "keyset.cose").read_bytes()
         self.keyset = keyset.open_keyset(raw, (root,))
-        self.config_file = self.site.gateway / "test.toml"
+        self.config_file = self.site.gateway / f"{self.name}.test.toml"
         self.write_config(self.settings)
         self._stack = ExitStack()
 
@@ -53,7 +54,7 @@ class Hospital:
         }
         for name, table in settings.items():
             tables[name] = {**tables.get(name, {}), **table}
-        lines = []
+        lines = [f"name = {json.dumps(self.name)}"]
         for name, table in tables.items():
             lines += [
                 f"[{name}]",
