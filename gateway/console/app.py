@@ -17,6 +17,7 @@ from starlette.staticfiles import StaticFiles
 
 from base.errors import WardsealError
 from gateway.beds import Beds
+from gateway.cases import Cases
 from gateway.config import WorklistSettings
 from gateway.console.accounts import Accounts
 from gateway.console.audit import Audit
@@ -33,6 +34,7 @@ from gateway.console.roles import Area
 from gateway.console.sessions import Sessions
 from gateway.console.shield import Shield
 from gateway.console.visits import FormHandler, Handler, Problem, Visits
+from gateway.console.whose import Whose
 from gateway.console.work import Work
 from gateway.devices import Registry
 from gateway.lightbox import Lightbox
@@ -82,6 +84,7 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
         version=photos.version,
         secure=config.web.secure,
     )
+    cases = Cases(store=store, clock=_now_ms)
     lightbox = Lightbox(config.paths.state / "opened")
     pages = Pages(
         render=render,
@@ -90,6 +93,7 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
         ledgers=Ledgers(store=store, key_of=key_of),
         questions=Questions(store=store, clock=_now_ms),
         lightbox=lightbox,
+        cases=cases,
         devices=registry.all,
         today=today,
     )
@@ -118,7 +122,13 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
             )
         )
     return Starlette(
-        routes=_routes(front, visits, pages, work),
+        routes=_routes(
+            front,
+            visits,
+            pages,
+            work,
+            Whose(render=render, audit=audit, store=store, cases=cases),
+        ),
         middleware=middleware,
         exception_handlers={
             Problem: _problem(render),
@@ -128,7 +138,9 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
     )
 
 
-def _routes(front: Front, visits: Visits, pages: Pages, work: Work) -> list[Route | Mount]:
+def _routes(
+    front: Front, visits: Visits, pages: Pages, work: Work, whose: Whose
+) -> list[Route | Mount]:
     def get(path: str, area: Area, handler: Handler, *, click: bool = True) -> Route:
         return Route(path, visits.page(area, handler, click=click), methods=["GET"])
 
@@ -140,6 +152,10 @@ def _routes(front: Front, visits: Visits, pages: Pages, work: Work) -> list[Rout
         get("/photos/{photo}", Area.PHOTOS, pages.photo),
         get("/photos/{photo}/picture.jpg", Area.PHOTOS, pages.picture),
         get("/photos/{photo}/small.jpg", Area.PHOTOS, pages.small, click=False),
+        post("/photos/{photo}/resolve", Area.PHOTOS, whose.resolve),
+        post("/photos/{photo}/move", Area.PHOTOS, whose.move),
+        post("/photos/{photo}/moves/{move}", Area.PHOTOS, whose.decide),
+        get("/patients/{number}", Area.PHOTOS, whose.patient),
         get("/worklist", Area.WORKLIST, work.list),
         get("/worklist/{item}", Area.WORKLIST, work.item),
         post("/worklist/{item}/assign", Area.WORKLIST, work.assign),

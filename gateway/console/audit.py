@@ -14,6 +14,7 @@ class What(StrEnum):
     LIST = "list"
     PHOTO = "photo"
     PICTURE = "picture"
+    PATIENT = "patient"
     WORKLIST = "worklist"
     LEDGERS = "ledgers"
     LEDGER = "ledger"

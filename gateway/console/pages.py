@@ -12,6 +12,7 @@ from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response, StreamingResponse
 
+from gateway.cases import Cases
 from gateway.console.audit import Audit, What
 from gateway.console.ledgers import PAGE as LEDGER_PAGE
 from gateway.console.ledgers import Head, Ledgers
@@ -40,6 +41,7 @@ class Pages:
         ledgers: Ledgers,
         questions: Questions,
         lightbox: Lightbox,
+        cases: Cases,
         devices: Callable[[], list[Device]],
         today: Callable[[], date],
     ) -> None:
@@ -49,6 +51,7 @@ class Pages:
         self._ledgers = ledgers
         self._questions = questions
         self._lightbox = lightbox
+        self._cases = cases
         self._devices = devices
         self._today = today
 
@@ -76,8 +79,15 @@ class Pages:
         story = self._photos.story(photo)
         if story is None:
             raise Problem(404, "There is no such photo.")
-        seen = self._lightbox.picture(photo).is_file()
-        return self._render.page(request, visit, "photo.html", story=story, seen=seen)
+        return self._render.page(
+            request,
+            visit,
+            "photo.html",
+            story=story,
+            seen=self._lightbox.picture(photo).is_file(),
+            assignments=self._cases.assignments(photo),
+            moves=self._cases.moves(photo),
+        )
 
     def picture(self, request: Request, visit: Visit) -> Response:
         """Send the photo itself, as the device took it."""

@@ -110,7 +110,7 @@ class Photos:
                 .limit(PAGE + 1)
                 .offset(wanted.page * PAGE)
             ).all()
-        return Page(tuple(map(_listed, rows[:PAGE])), total, len(rows) > PAGE)
+        return Page(tuple(map(listed, rows[:PAGE])), total, len(rows) > PAGE)
 
     def version(self) -> str:
         """Return something that changes whenever a list might look different."""
@@ -160,7 +160,7 @@ class Photos:
         consent = next((s for s, _ in mine if s.entry.type is EntryType.CONSENT), None)
         body = events.body_of(consent.entry) if consent else None
         return Story(
-            photo=_listed(row),
+            photo=listed(row),
             level=body.level.value if body else "",
             basis=body.basis.value if body else "",
             wording=f"{body.wording.id} ({body.wording.language})" if body else "",
@@ -188,7 +188,8 @@ def _ms(at: datetime) -> int:
     return int(at.timestamp() * 1000)
 
 
-def _listed(row: Photo) -> Listed:
+def listed(row: Photo) -> Listed:
+    """Return a row as it stands in a list."""
     return Listed(
         photo=row.photo,
         device=row.device,

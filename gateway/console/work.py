@@ -84,7 +84,7 @@ class Work:
         try:
             act(number)
         except NotDone as e:
-            return self._item(request, visit, _sentence(e), status=409)
+            return self._item(request, visit, sentence(e), status=409)
         return RedirectResponse(f"/worklist/{number}", 303)
 
     def _item(self, request: Request, visit: Visit, words: str, *, status: int = 200) -> Response:
@@ -92,7 +92,7 @@ class Work:
         try:
             item, history = self._worklist.get(number), self._worklist.history(number)
         except NotDone as e:
-            raise Problem(404, _sentence(e)) from e
+            raise Problem(404, sentence(e)) from e
         self._audit.seen(visit.person, What.WORKLIST, f"item {number} {item.subject}")
         return self._render.page(
             request,
@@ -111,7 +111,8 @@ def signature(person: Person) -> str:
     return f"{person.name} ({person.login})"[:100]
 
 
-def _sentence(error: NotDone) -> str:
+def sentence(error: NotDone) -> str:
+    """Return what cannot be done as a sentence."""
     text = str(error)
     return f"{text[0].upper()}{text[1:]}."
 

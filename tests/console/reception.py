@@ -7,7 +7,7 @@ import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import httpx2
 
@@ -29,16 +29,17 @@ _CSRF = re.compile(r'name="csrf" value="([0-9a-f]{64})"')
 
 @dataclass
 class Console:
-    """``settings`` is added to the console's file."""
+    """``settings`` is added to the console's file, ``gateway`` to the gateway's."""
 
     folder: Path
     port: int
     settings: str = ""
+    gateway: dict[str, dict[str, Any]] = field(default_factory=dict)
     photos: list[Photo] = field(default_factory=list)
     clients: list[httpx2.Client] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.hospital = Hospital(self.folder).open()
+        self.hospital = Hospital(self.folder, self.gateway).open()
         self.ward_device: Device = self.hospital.enrol()
         self.origin = f"http://127.0.0.1:{self.port}"
         self.config = self.folder / "console.toml"

@@ -1,0 +1,132 @@
+"""Whose photo it is: pages and forms by which named people say so, move it, and see a series.
+
+What may be decided is ``gateway.cases``'s to say; here its words come on to the page. The gateway
+carries decisions out in its next round.
+"""
+
+import re
+from collections.abc import Callable
+from typing import Final
+
+from sqlalchemy import func, select
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from gateway.cases import Cases
+from gateway.console.audit import Audit, What
+from gateway.console.photos import Listed, listed
+from gateway.console.render import Render
+from gateway.console.sessions import Visit
+from gateway.console.visits import Problem
+from gateway.console.work import sentence, signature
+from gateway.identity.tables import AssignmentRow, PatientRow
+from gateway.store import Photo, Store
+from gateway.worklist_desk import NotDone
+
+MOST: Final = 200
+_PHOTO: Final = re.compile(r"[0-9a-f]{64}\Z")
+
+
+class Whose:
+    """Handlers, each as ``visits.page`` or ``visits.form`` wants it."""
+
+    def __init__(self, *, render: Render, audit: Audit, store: Store, cases: Cases) -> None:
+        self._render = render
+        self._audit = audit
+        self._store = store
+        self._cases = cases
+
+    def patient(self, request: Request, visit: Visit) -> Response:
+        """Show one patient's photos, oldest first, side by side."""
+        number = str(request.path_params["number"])[:100]
+        self._audit.seen(visit.person, What.PATIENT, number)
+        with self._store.read() as session:
+            patient = session.get(PatientRow, number)
+        if patient is None:
+            raise Problem(404, "The hospital has told us of no patient with this number.")
+        return self._render.page(
+            request, visit, "patient.html", patient=patient, photos=self._series(number)
+        )
+
+    def resolve(self, request: Request, visit: Visit, form: FormData) -> Response:
+        """Say whose a HELD photo is."""
+        photo = _photo(request)
+        return self._decided(
+            photo,
+            lambda: self._cases.resolve(
+                photo,
+                patient=_field(form, "patient"),
+                encounter=_field(form, "encounter") or None,
+                by=signature(visit.person),
+                reason=_field(form, "reason"),
+            ),
+        )
+
+    def move(self, request: Request, visit: Visit, form: FormData) -> Response:
+        """Ask for a filed photo to be moved to another patient."""
+        photo = _photo(request)
+        return self._decided(
+            photo,
+            lambda: self._cases.ask_to_move(
+                photo,
+                patient=_field(form, "patient"),
+                encounter=_field(form, "encounter") or None,
+                by=signature(visit.person),
+                reason=_field(form, "reason"),
+            ),
+        )
+
+    def decide(self, request: Request, visit: Visit, form: FormData) -> Response:
+        """Confirm or refuse a move, as the second person."""
+        photo, number = _photo(request), str(request.path_params["move"])
+        asked = [move.id for move in self._cases.moves(photo, waiting=True)]
+        if not number.isdecimal() or int(number) not in asked:
+            raise Problem(409, "This move does not wait for anybody any more.")
+        return self._decided(
+            photo,
+            lambda: self._cases.decide(
+                int(number),
+                confirm=_field(form, "answer") == "confirm",
+                second=signature(visit.person),
+            ),
+        )
+
+    def _decided(self, photo: str, decide: Callable[[], object]) -> Response:
+        try:
+            decide()
+        except NotDone as e:
+            raise Problem(409, sentence(e)) from e
+        return RedirectResponse(f"/photos/{photo}", 303)
+
+    def _series(self, patient: str) -> list[Listed]:
+        """Photos whose last assignment is this patient."""
+        latest = (
+            select(AssignmentRow.photo, func.max(AssignmentRow.number).label("number"))
+            .group_by(AssignmentRow.photo)
+            .subquery()
+        )
+        query = (
+            select(Photo)
+            .join(AssignmentRow, AssignmentRow.photo == Photo.photo)
+            .join(
+                latest,
+                (latest.c.photo == AssignmentRow.photo) & (latest.c.number == AssignmentRow.number),
+            )
+            .where(AssignmentRow.patient == patient)
+            .order_by(Photo.captured_ms)
+            .limit(MOST)
+        )
+        with self._store.read() as session:
+            return [listed(row) for row in session.scalars(query)]
+
+
+def _photo(request: Request) -> str:
+    photo = str(request.path_params["photo"])
+    if not _PHOTO.match(photo):
+        raise Problem(404, "There is no such photo.")
+    return photo
+
+
+def _field(form: FormData, name: str) -> str:
+    return str(form.get(name, "")).strip()[:1000]
