@@ -119,10 +119,10 @@ def build(
     )
     stack.callback(decoders.close)
     decoders.check()
-    sinks = Sinks.open(config, stack, _now_ms)
     known = open_identity(config.identity, stack, beds=beds, store=store, clock=_now_ms)
     lightbox = Lightbox(paths.opened)
     vault = Vault(paths.sealed, lightbox)
+    sinks = Sinks.open(config, stack, clock=_now_ms, sealed=vault.path)
     receipts = Receipts(signer=keys.receipt, clock=_now_ms)
     followers: dict[str, Follower] = {}
     cabinet = Cabinet(

@@ -92,7 +92,7 @@ class Folder:
             os.rename(self._staging / record.photo, path)
             del self._staged[record.photo]
             # Its fsync of the folder makes both names last, and the JPEG's came first.
-            write_atomic(page, _json(_page(record)), mode=0o640)
+            write_atomic(page, _json(page_of(record)), mode=0o640)
         except OSError as e:
             raise FilingError(f"the folder {self._root} did not take it: {e.strerror}") from e
         return reference
@@ -168,7 +168,8 @@ def _remove(path: Path) -> None:
         fsync_dir(path.parent)
 
 
-def _page(record: Record) -> dict[str, object]:
+def page_of(record: Record) -> dict[str, object]:
+    """Return what is known of a photo, as its JSON says it."""
     return {
         "wardseal": 1,
         "photo": record.photo,

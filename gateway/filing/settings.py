@@ -164,12 +164,12 @@ class Hl7Settings:
 class StorageSettings:
     """An object store that OpenDAL reaches, such as S3, Azure Blob, WebDAV.
 
-    ``service`` and ``options`` are OpenDAL's; what is secret goes into ``secrets``, a TOML file
-    of more options that nobody else may read. ``regions``: the only ones that may be named, and
-    one must be. ``content``: the sealed photo as it came, or the opened JPEG and its JSON.
+    ``bucket``: or container, or folder. What is secret goes into ``secrets``, a TOML file of more
+    of OpenDAL's options that nobody else may read. ``regions``: the only ones that may be named,
+    and ``region`` must be one. ``content``: the photo as it was sealed, or the opened JPEG.
     """
 
-    service: Literal["s3", "azblob", "gcs", "webdav", "sftp", "fs"]
+    service: Literal["s3", "azblob", "gcs", "webdav", "fs"]
     content: Literal["sealed", "opened"]
     regions: tuple[str, ...]
     region: str
@@ -178,7 +178,6 @@ class StorageSettings:
     bucket: str = ""
     endpoint: str = ""
     prefix: str = ""
-    user: str = ""
     secrets: Path | None = None
     timeout_seconds: int = 60
 
@@ -187,7 +186,9 @@ class StorageSettings:
         if self.region not in self.regions:
             allowed = ", ".join(self.regions) or "none"
             raise ConfigError("region", f"{self.region!r} is not one of regions ({allowed})")
-        if self.endpoint and self.service != "sftp":
+        if self.required and self.content == "sealed":
+            raise ConfigError("required", "a store of sealed photos follows; use content = opened")
+        if self.endpoint:
             _check_url(self.endpoint, "endpoint")
         if self.prefix.startswith("/") or ".." in self.prefix.split("/"):
             raise ConfigError("prefix", "must not begin with / or lead upwards")

@@ -4,6 +4,7 @@ import zoneinfo
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 
 from gateway.config import GatewayConfig
 from gateway.filing.base import Sink
@@ -11,7 +12,9 @@ from gateway.filing.dicom import Dicom
 from gateway.filing.fhir import Fhir
 from gateway.filing.folder import Folder
 from gateway.filing.folder_report import FolderReport
+from gateway.filing.hl7 import Hl7
 from gateway.filing.settings import ReportSettings
+from gateway.filing.storage import Storage
 from gateway.report.making import Style
 
 
@@ -23,8 +26,18 @@ class Sinks:
     later: tuple[Sink, ...]
 
     @classmethod
-    def open(cls, config: GatewayConfig, stack: ExitStack, clock: Callable[[], int]) -> "Sinks":
-        """Make every sink; ``stack`` closes them. Raises ConfigError."""
+    def open(
+        cls,
+        config: GatewayConfig,
+        stack: ExitStack,
+        *,
+        clock: Callable[[], int],
+        sealed: Callable[[str], Path],
+    ) -> "Sinks":
+        """Make every sink; ``stack`` closes them. Raises ConfigError.
+
+        ``sealed(photo)`` says where the sealed copy of a photo lies.
+        """
         required: list[Sink] = []
         later: list[Sink] = []
 
@@ -41,6 +54,10 @@ class Sinks:
             add(Fhir(fhir, style, clock), waited_for=fhir.required)
         for dicom in config.dicom:
             add(Dicom(dicom, style), waited_for=dicom.required)
+        for receiver in config.hl7:
+            add(Hl7(receiver, style, clock), waited_for=receiver.required)
+        for store in config.storage:
+            add(Storage(store, sealed), waited_for=store.required)
         return cls(tuple(required), tuple(later))
 
 

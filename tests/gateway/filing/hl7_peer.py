@@ -1,0 +1,66 @@
+"""A receiver of HL7 v2 over MLLP, made of the hl7 library's server, in a thread of its own."""
+
+import asyncio
+import threading
+
+import hl7
+from hl7.mllp import HL7StreamReader, HL7StreamWriter, start_hl7_server
+
+
+class Receiver:
+    """Keeps what it gets. ``answers``: how the next messages are answered, AA when none is left.
+
+    Besides codes: ``silence``, ``garbage``, ``lost`` (the line ends before the acknowledgement)
+    and ``another`` (the acknowledgement of another message).
+    """
+
+    def __init__(self) -> None:
+        self.messages: list[hl7.Message] = []
+        self.answers: list[str] = []
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+        assert self._ready.wait(10)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._over = asyncio.Event()
+        self._loop.run_until_complete(self._serve())
+        self._loop.close()
+
+    async def _serve(self) -> None:
+        server = await start_hl7_server(
+            self._hear, host="127.0.0.1", port=0, limit=2**24, encoding="utf-8"
+        )
+        self.port: int = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        async with server:
+            await self._over.wait()
+
+    async def _hear(self, reader: HL7StreamReader, writer: HL7StreamWriter) -> None:
+        try:
+            while not writer.is_closing():
+                message = await reader.readmessage()
+                self.messages.append(message)
+                answer = self.answers.pop(0) if self.answers else "AA"
+                if answer == "silence":
+                    await self._over.wait()
+                elif answer == "garbage":
+                    writer.writeblock(b"nothing of the kind")
+                elif answer == "another":
+                    ack = str(message.create_ack("AA"))
+                    writer.writeblock(ack.replace(message["MSH.F10"], "X1").encode())
+                elif answer != "lost":
+                    writer.writemessage(message.create_ack(answer))
+                if answer == "lost":
+                    break
+                await writer.drain()
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    def close(self) -> None:
+        self._loop.call_soon_threadsafe(self._over.set)
+        self._thread.join()
