@@ -317,6 +317,33 @@ def _run(commands: _Command) -> None:
     )
     run.add_argument("--config", required=True, type=Path, metavar="FILE")
     run.set_defaults(run="cli.run:gateway")
+    backup = inner.add(
+        "backup",
+        "write database and sealed photos into one file",
+        """
+May be done while the gateway runs. Keys are left out: they have a safe of their own.
+""",
+        """\
+  wardseal gateway backup --config gateway.toml /backup/wardseal-2026-03-01.tar
+""",
+    )
+    backup.add_argument("--config", required=True, type=Path, metavar="FILE")
+    backup.add_argument("file", type=Path, metavar="BACKUP", help="a file that does not exist yet")
+    backup.set_defaults(run="cli.backup:backup")
+    restore = inner.add(
+        "restore",
+        "put a backup into an empty gateway",
+        """
+Goes into an empty database and an empty state folder only, with the gateway stopped. What was on
+SQLite may be restored to PostgreSQL, and the other way round: the settings say where it goes.
+""",
+        """\
+  wardseal gateway restore --config gateway.toml /backup/wardseal-2026-03-01.tar
+""",
+    )
+    restore.add_argument("--config", required=True, type=Path, metavar="FILE")
+    restore.add_argument("file", type=Path, metavar="BACKUP")
+    restore.set_defaults(run="cli.backup:restore")
 
 
 def _console(commands: _Command) -> None:
