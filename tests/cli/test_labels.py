@@ -45,12 +45,15 @@ def figures(page: Any) -> Iterator[tuple[str, list[tuple[float, float]]]]:
                 points = []
 
 
-def extent(box: Box, at: tuple[float, float], page: Any) -> tuple[float, ...]:
+Figures = list[tuple[str, list[tuple[float, float]]]]
+
+
+def extent(box: Box, at: tuple[float, float], page: Figures) -> tuple[float, ...]:
     """How far what is filled within a millimetre of ``box`` reaches, on the page."""
     left, top = at[0] + box.x, at[1] + box.y
     inside = [
         (x, y)
-        for paint, points in figures(page)
+        for paint, points in page
         for x, y in points
         if paint == "f" and -1 < x - left < box.side + 1 and -1 < y - top < box.side + 1
     ]
@@ -70,15 +73,16 @@ def test_a_sheet_is_true_to_scale_and_in_place(name: str) -> None:
         sheet.left + (sheet.across - 1) * sheet.right_by,
         sheet.top + (sheet.down - 1) * sheet.down_by,
     )
+    drawn = list(figures(page))
     for at in ((sheet.left, sheet.top), last):
         for box in (sheet.layout.marker, sheet.layout.code, sheet.layout.grey):
             due = (0, 0, box.side, box.side)
-            assert extent(box, at, page) == pytest.approx(due, abs=0.01)
+            assert extent(box, at, drawn) == pytest.approx(due, abs=0.01)
     assert last[0] + sheet.layout.width <= sheet.page[0]
     assert last[1] + sheet.layout.height <= sheet.page[1] - 6, "clear of the control line"
     control = [
         abs(points[1][0] - points[0][0])
-        for paint, points in figures(page)
+        for paint, points in drawn
         if paint == "S" and len(points) == 2 and points[0][1] > sheet.page[1] - 6
     ]
     assert max(control) == pytest.approx(100, abs=0.01)
