@@ -72,6 +72,7 @@ _TEST_SECONDS: Final = 2.0
 """From one self-test to the next: how long a plugged-in camera is still called missing."""
 _STALE_SECONDS: Final = 30.0
 """For a camera that stays missing a fresh process looks again, with libcamera started anew."""
+_LEAST_SECONDS: Final = 0.1
 _LIFE_SECONDS: Final = WINDOW_NS / 1e9
 _WORDS: Final = 200
 """Bytes of UTF-8 that an order has for words (``wire.shapes.ShortText``)."""
@@ -220,8 +221,11 @@ class Darkroom:
         self._end = begun + _LIFE_SECONDS
         self._announce()
         with self._limit(FaultCode.NO_FRAMES, "the camera did not start in time"):
+            started = time.monotonic()
             self._camera.open()
-            self._camera.wait_ready(self._deadline)
+            # One deadline for both, so that the camera's own report comes before the watchdog's.
+            left = self._deadline - (time.monotonic() - started)
+            self._camera.wait_ready(max(_LEAST_SECONDS, left))
         self._line.send(Ready(_milliseconds(begun)))
 
     def _capture(self, permit: Permit) -> None:

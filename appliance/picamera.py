@@ -179,7 +179,8 @@ class Picamera2Camera:
         except TimeoutError as e:
             self._device.cancel_all_and_flush()
             raise CameraError(
-                FaultCode.NO_FRAMES, f"no frame came within {seconds:g} s: check the ribbon cable"
+                FaultCode.NO_FRAMES,
+                f"no frame came within {round(seconds, 2):g} s: check the ribbon cable",
             ) from e
         with ExitStack() as undo:
             undo.callback(request.release)

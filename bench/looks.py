@@ -41,6 +41,9 @@ from bench.sealing import (
     timed,
 )
 
+BOARDS = {"Pi 5": 2, "Pi 4": 5, "Zero 2 W": 12}
+"""How many times longer one core takes than here, by published single-core scores; an estimate."""
+
 LABEL = world.Laid("label-heel-left.png", x=0.7, y=0.6, width=0.2, turned=15)
 SMALL = Layout.padded(1024, 768)
 
@@ -145,6 +148,13 @@ def table(rounds: int) -> tuple[str, bool]:
         f"The verdict takes {verdict:.1f} ms (at most 30). Verdict and label run beside the"
         f" encoder on a core of their own: with a label, frame to sealed costs {sealed:.2f} x the"
         " bare encoder (at most 1.25)."
+    )
+    looks = verdict + statistics.median(labelled["label"])
+    said += (
+        " Expected on a board, not measured: this times what its core is slower by published"
+        " single-core scores, so for verdict and label together "
+        + ", ".join(f"{looks * times:.0f} ms on a {board}" for board, times in BOARDS.items())
+        + "; the encoder beside them is slower by as much."
     )
     head = ("12 MP, each alone on a core, median", "ms", "to bare encode")
     text = (

@@ -71,6 +71,8 @@ class SimulatedCamera:
             found = world.read(self._world_file)
         except ConfigError as e:
             return CameraError(FaultCode.NO_CAMERA, str(e))
+        if found.fault == "test_hangs":
+            _for_ever()
         if found.fault in _MISSING:
             return CameraError(*_MISSING[found.fault])
         path = world.scene_path(found, self._world_file)
@@ -174,7 +176,7 @@ class SimulatedCamera:
         # A cable that is pulled while the camera is on: the driver knows of nothing but silence.
         if self._world.fault in ("no_frames", "no_camera"):
             threading.Event().wait(seconds)
-            raise CameraError(FaultCode.NO_FRAMES, f"no frame came within {seconds:g} s")
+            raise CameraError(FaultCode.NO_FRAMES, f"no frame came within {round(seconds, 2):g} s")
 
 
 def _filled(fill: Callable[[memoryview, Layout], None], buffer: Buffer, layout: Layout) -> Frame:

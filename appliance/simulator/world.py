@@ -26,6 +26,7 @@ Fault = Literal[
     "not_permitted",
     "no_memory",
     "no_frames",
+    "test_hangs",
     "hangs",
     "stop_blocks",
 ]
@@ -184,6 +185,10 @@ class CameraWorld:
     def starve(self, *, after: int = 0) -> None:
         """Deliver no more frames after so many captures: the driver's time-out."""
         self._change(replace(self._world, fault="no_frames", after=after))
+
+    def hang_when_asked(self) -> None:
+        """Let the question which cameras there are never be answered."""
+        self._change(replace(self._world, fault="test_hangs"))
 
     def hang(self, *, after: int = 0) -> None:
         """After so many captures the next one never returns."""

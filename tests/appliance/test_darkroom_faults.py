@@ -44,6 +44,15 @@ def test_a_camera_that_does_not_start_is_a_fault_and_ends_the_darkroom(
     assert list(hasty.sealing.iterdir()) == []
 
 
+def test_a_self_test_that_hangs_is_reported_by_the_watchdog_before_any_consent(
+    hasty: Bedside,
+) -> None:
+    hasty.world.hang_when_asked()
+    with hasty.start() as life:
+        assert life.expect(Fault) == Fault(FaultCode.NO_CAMERA, "the camera's self-test hangs")
+        assert life.ended() == Exit.HUNG
+
+
 def test_P5_a_camera_that_stops_delivering_loses_its_photo_aloud(hasty: Bedside) -> None:
     hasty.world.starve(after=1)
     with hasty.start() as life:
