@@ -23,6 +23,7 @@ from sqlalchemy import select
 
 from base.errors import FormatError, WardsealError
 from base.memory import wipe_file
+from gateway import retention
 from gateway.config import LimitSettings
 from gateway.devices import Registry
 from gateway.incoming import SUFFIX
@@ -195,18 +196,11 @@ class Housekeeping:
     def _forget(self) -> None:
         """Remove sealed copies whose days are over, of photos that the record has."""
         old = self._vault.older_than(self._limits.keep_sealed_days)
-        # One that the database says nothing of (an older copy of it put back, say) stays.
-        unfinished = select(Filing.photo).where(
-            Filing.photo == Photo.photo, Filing.wanted != Filing.stand
-        )
-        settled = select(Photo.photo).where(
-            Photo.state.in_((State.FILED, State.UNDONE)), ~unfinished.exists()
-        )
+        days, now = self._limits.keep_sealed_days, _now_ms()
         done: list[str] = []
         with self._store.begin() as session:
             for at in range(0, len(old), _AT_ONCE):
-                some = settled.where(Photo.photo.in_(old[at : at + _AT_ONCE]))
-                done += session.scalars(some)
+                done += retention.over(session, old[at : at + _AT_ONCE], days=days, now_ms=now)
         for photo in done[:_AT_ONCE]:
             self._vault.destroy(photo)
 

@@ -31,7 +31,7 @@ class Pair:
         for each in self.both:
             each.hear(device.name, "up/any", message)
 
-    def said(self, device: Device, photo: Photo, kind: type) -> list[Any]:
+    def said(self, device: Device, photo: Photo, kind: Any) -> list[Any]:
         topic = topics.down(device.name, "up")
         return [
             message
