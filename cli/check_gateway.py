@@ -1,5 +1,9 @@
 """The doctor at the gateway: keys that belong together, a registry that can be read, room."""
 
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
 from base import keyfiles
 from base.errors import ConfigError, WardsealError
 from base.tls import TlsFiles
@@ -7,6 +11,12 @@ from cli import check_parts as parts
 from cli.findings import Finding, broken, ok
 from gateway.config import GatewayConfig
 from gateway.devices import Registry
+from gateway.filing.base import Sink
+from gateway.filing.dicom import Dicom
+from gateway.filing.fhir import Fhir
+from gateway.filing.hl7 import Hl7
+from gateway.filing.storage import Storage
+from gateway.report.making import Style
 from wire import pem
 from wire.hpke import RecipientPrivate
 
@@ -23,9 +33,39 @@ def look(config: GatewayConfig) -> list[Finding]:
         _registry(config),
         parts.folder("state folder", config.paths.state, needs_mib=config.limits.incoming_mib),
         parts.folder("record folder", config.filing.folder, needs_mib=64),
+        *_record_systems(config),
         parts.certificate(broker.certificate, broker.user),
         parts.broker(broker.host, broker.port, files),
     ]
+
+
+def _record_systems(config: GatewayConfig) -> list[Finding]:
+    """Each record system by its name: can it be set up as the settings say, and is it there."""
+    makers: list[tuple[str, Callable[[], Sink]]] = [
+        *((one.name, partial(Fhir, one, Style(), _never)) for one in config.fhir),
+        *((one.name, partial(Dicom, one, Style())) for one in config.dicom),
+        *((one.name, partial(Hl7, one, Style(), _never)) for one in config.hl7),
+        *((one.name, partial(Storage, one, Path)) for one in config.storage),
+    ]
+    return [_set_up(name, make) for name, make in makers]
+
+
+def _set_up(name: str, make: Callable[[], Sink]) -> Finding:
+    try:
+        sink = make()
+    except WardsealError as e:
+        return broken(name, str(e))
+    try:
+        sink.probe()
+    except WardsealError as e:
+        return broken(name, str(e), "photos wait for it, and are filed when it answers")
+    finally:
+        sink.close()
+    return ok(name, "answers")
+
+
+def _never() -> int:
+    return 0
 
 
 def _keyset(config: GatewayConfig) -> list[Finding]:

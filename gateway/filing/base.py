@@ -84,6 +84,10 @@ class Sink(Protocol):
         """
         ...
 
+    def probe(self) -> None:
+        """Raise FilingError unless the record system answers now; nothing is filed."""
+        ...
+
     def close(self) -> None:
         """Take no more photos."""
         ...

@@ -97,6 +97,13 @@ class Folder:
             raise FilingError(f"the folder {self._root} did not take it: {e.strerror}") from e
         return reference
 
+    def probe(self) -> None:
+        """See that the folder is there."""
+        try:
+            self._root.stat()
+        except OSError as e:
+            raise FilingError(f"the folder {self._root} is gone: {e.strerror}") from e
+
     def close(self) -> None:
         """Let go of the thread that writes."""
         self._writer.shutdown()

@@ -73,6 +73,9 @@ class FolderReport:
         except OSError as e:
             raise FilingError(f"the folder {self._root} cannot carry out {why}: {e}") from e
 
+    def probe(self) -> None:
+        """The folder sink is asked for the same folder."""
+
     def close(self) -> None:
         """There is nothing to let go of."""
 

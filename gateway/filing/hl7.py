@@ -13,8 +13,7 @@ import base64
 import contextlib
 import hashlib
 import socket
-import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -59,6 +58,14 @@ class Hl7:
 
     def unstage(self, photo: str) -> None:
         """Nothing was staged."""
+
+    def probe(self) -> None:
+        """Connect; a message that means nothing would still be somebody's message."""
+        try:
+            with self._connected():
+                pass
+        except OSError as e:
+            raise FilingError(f"{self.name} cannot be reached: {e.strerror or e}") from e
 
     def close(self) -> None:
         """Each message has a connection of its own."""
@@ -129,23 +136,29 @@ class Hl7:
     def _send(self, segments: Sequence[Sequence[str]], control: str) -> None:
         text = "".join("|".join(fields).rstrip("|") + "\r" for fields in segments)
         data = _START + text.encode() + _END
-        where = self._settings.host, self._settings.port
         try:
-            with contextlib.ExitStack() as stack:
-                line: socket.socket = stack.enter_context(
-                    socket.create_connection(where, self._settings.timeout_seconds)
-                )
-                if self._tls is not None:
-                    line = stack.enter_context(
-                        self._tls.wrap_socket(line, server_hostname=self._settings.host)
-                    )
+            with self._connected() as line:
                 line.sendall(data)
                 answer = _block(line)
         except TimeoutError as e:
             raise FilingError(f"{self.name} did not answer in time") from e
-        except (OSError, ssl.SSLError) as e:
+        except OSError as e:
             raise FilingError(f"{self.name} cannot be reached: {e.strerror or e}") from e
         self._judge(answer, control)
+
+    @contextlib.contextmanager
+    def _connected(self) -> Iterator[socket.socket]:
+        """A connection, by TLS where the settings say so. Raises OSError."""
+        where = self._settings.host, self._settings.port
+        with contextlib.ExitStack() as stack:
+            line: socket.socket = stack.enter_context(
+                socket.create_connection(where, self._settings.timeout_seconds)
+            )
+            if self._tls is not None:
+                line = stack.enter_context(
+                    self._tls.wrap_socket(line, server_hostname=self._settings.host)
+                )
+            yield line
 
     def _judge(self, answer: bytes, control: str) -> None:
         try:

@@ -3,8 +3,10 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-from wire import events
+from base.errors import FormatError
+from wire import events, shapes
 from wire.envelope import Content, Private
+from wire.label import Label
 from wire.proof import Proof
 
 FIRST: Final = 1
@@ -91,6 +93,14 @@ class Record:
     bands: tuple[str, ...] = ()
     badge: str | None = None
     assignment: Assignment = field(default_factory=Assignment)
+
+    @property
+    def read_label(self) -> Label | None:
+        """What the label in the picture says; None without one, or if it is not to be believed."""
+        try:
+            return None if self.label is None else shapes.from_map(Label, self.label, "label")
+        except FormatError:
+            return None
 
     @property
     def key(self) -> str:

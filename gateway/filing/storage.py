@@ -52,6 +52,10 @@ class Storage:
     def unstage(self, photo: str) -> None:
         """Nothing was staged."""
 
+    def probe(self) -> None:
+        """Ask for an object that nobody has: with our keys, in this bucket."""
+        self._read(f"{self._settings.prefix.rstrip('/')}/wardseal-check".lstrip("/"))
+
     def close(self) -> None:
         """There is nothing to let go of."""
 

@@ -28,7 +28,6 @@ from gateway.report.words import WORDS
 from wire import cards
 
 _SECONDS: Final = 60
-_MM_PER_PIXEL: Final = "mm_per_pixel"
 _BARS_MM: Final = (1, 2, 5, 10, 20, 50, 100, 200, 500)
 
 
@@ -125,6 +124,9 @@ def _facts(record: Record, style: Style) -> list[tuple[str, str]]:
     if whose.site is not None:
         side = words.get(whose.site.side, whose.site.side)
         rows.append((words["site"], ", ".join(part for part in (whose.site.display, side) if part)))
+    label = record.read_label
+    if label is not None and label.code is not None:
+        rows.append((words["label"], label.code))
     poor = record.quality.get("poor")
     faults = [str(fault) for fault in poor] if isinstance(poor, list) else []
     return [
@@ -159,9 +161,8 @@ def _local(at: datetime, style: Style) -> str:
 
 def _per_pixel(record: Record) -> float | None:
     """Millimetres per pixel as the label in the picture gave them, if it did."""
-    value = (record.label or {}).get(_MM_PER_PIXEL)
-    ok = isinstance(value, int | float) and not isinstance(value, bool) and 0.001 < value < 10
-    return float(value) if ok and isinstance(value, int | float) else None
+    label = record.read_label
+    return None if label is None or label.nm_per_px is None else label.nm_per_px / 1_000_000
 
 
 def _scale(record: Record) -> dict[str, Any] | None:

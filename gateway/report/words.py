@@ -39,6 +39,7 @@ no-capacity    no capacity to decide, best interests | nicht einwilligungsfähig
 proxy          a representative agreed | ein Vertreter hat zugestimmt | un représentant a accepté | aceptó un representante
 wording        Wording | Wortlaut | Formulation | Texto
 other_wording  the text with this SHA-256 | der Text mit dieser SHA-256 | le texte de ce SHA-256 | el texto con este SHA-256
+label          Label | Etikett | Étiquette | Etiqueta
 scale          Scale | Maßstab | Échelle | Escala
 no_scale       no scale in the picture | kein Maßstab im Bild | pas d'échelle sur l'image | sin escala en la imagen
 proof          Proof on the ledger | Nachweis im Protokoll | Preuve au registre | Prueba en el registro

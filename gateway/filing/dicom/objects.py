@@ -103,8 +103,10 @@ def photo(record: Record, settings: DicomSettings, style: Style) -> bytes:
     site = record.assignment.site
     if site is not None:
         ds.AnatomicRegionSequence = [_code(site.code, "SCT", site.display)]
-    if site is not None and site.side in _SIDES:
-        ds.ImageLaterality = _SIDES[site.side]
+    label = record.read_label
+    side = _SIDES.get(site.side) if site is not None else label and label.side
+    if side:
+        ds.ImageLaterality = side
     else:
         ds.Laterality = None  # not known, which is never a guess
     ds.SamplesPerPixel, ds.PhotometricInterpretation = 3, "YBR_FULL_422"

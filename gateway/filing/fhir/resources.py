@@ -288,6 +288,9 @@ def _description(record: Record) -> str:
     parts = [f"Clinical photograph, bed {record.bed}"]
     if site is not None:
         parts.append(" ".join(part for part in (site.side, site.display) if part))
+    label = record.read_label
+    if label is not None and label.code is not None:
+        parts.append(f"label {label.code}")
     if record.badge is None:
         parts.append("unattested: no badge was read")
     return "; ".join(parts)

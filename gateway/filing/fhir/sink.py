@@ -53,6 +53,14 @@ class Fhir:
     def unstage(self, photo: str) -> None:
         """Nothing was staged."""
 
+    def probe(self) -> None:
+        """Ask what it can do, and for a photo that nobody has: both with our authorization."""
+        said = self._read("/metadata")
+        version = str(said.get("fhirVersion", ""))
+        if said.get("resourceType") != "CapabilityStatement" or not version.startswith("4."):
+            raise FilingError(f"{self.name}.url is no FHIR R4 server (it says {version[:20]!r})")
+        self._find("DocumentReference", "0" * 64)
+
     def close(self) -> None:
         """Close every connection."""
         self._web.close()

@@ -85,6 +85,9 @@ async function answer(request, body) {
     if (!tokens.has(bearer)) return [401, { resourceType: "OperationOutcome", issue: [] }];
   }
   const path = url.pathname.replace(/^\/fhir/, "") || "/";
+  if (path === "/metadata") {
+    return [200, { resourceType: "CapabilityStatement", status: "active", kind: "instance", fhirVersion: "4.0.1", format: ["json"] }];
+  }
   const binary = /^\/Binary\/([^/]+)$/.exec(path);
   if (binary && request.method === "GET") {
     const found = await repo.readResource("Binary", binary[1]);
