@@ -87,6 +87,7 @@ Looks only; changes nothing. Each line is one of
   off      a protection that this machine does not have
   BROKEN   the role, or what the settings name, cannot work or be trusted like this
 Without --role it looks at everything that can be judged without one.
+With --wiring it asks instead, and switches lamp, buzzer and screen; no photo is taken.
 """,
         """\
   wardseal check

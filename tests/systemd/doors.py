@@ -130,6 +130,7 @@ def doors(others: dict[str, int]) -> dict[str, Callable[[], object]]:
         "ring at the uplink": lambda: connect(RUN / "mailbox/uplink.bell", socket.SOCK_DGRAM),
         "knock at the darkroom": lambda: connect(RUN / "darkroom.sock", socket.SOCK_SEQPACKET),
         "read the ledger": lambda: read_one(STATE / "ledger", "*.wsl"),
+        "read how far the ledger is durable": lambda: read(RUN / "ledger.mark"),
         "write the ledger": lambda: write_one(STATE / "ledger", "*.wsl"),
         "add to the ledger's folder": lambda: create(STATE / "ledger"),
         "list the state": lambda: entries(STATE),

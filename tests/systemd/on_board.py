@@ -112,6 +112,7 @@ def a_photo(site: VirtualSite, ward: Remote) -> None:
     results["modes"] = {
         "link": mode_of(RUN / "mailbox" / "link"),
         "ledger": mode_of(ledger),
+        "ledger.mark": mode_of(RUN / "ledger.mark"),
         "uplink.bell": mode_of(RUN / "mailbox" / "uplink.bell"),
         "panel.bell": mode_of(RUN / "panel.bell"),
         "darkroom.sock": mode_of(RUN / "darkroom.sock"),

@@ -36,6 +36,7 @@ OPEN = {
         "ring at the uplink",
         "knock at the darkroom",
         "read the ledger",
+        "read how far the ledger is durable",
         "write the ledger",
         "add to the ledger's folder",
         "list the state",
@@ -58,6 +59,7 @@ OPEN = {
         "ring at the panel",
         "ring at the uplink",
         "read the ledger",
+        "read how far the ledger is durable",
         "open an internet socket",
         "reach this machine",
         "reach the hospital's network",
@@ -113,6 +115,7 @@ def test_every_file_belongs_to_who_made_it_and_to_nobody_s_group(device: dict[st
     assert device["modes"] == {
         "link": "wardseal-uplink 0640",
         "ledger": "wardseal-panel 0640",
+        "ledger.mark": "wardseal-panel 0640",
         "uplink.bell": "wardseal-uplink 0660",
         "panel.bell": "wardseal-panel 0660",
         "darkroom.sock": "wardseal-panel 0600",
