@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from appliance import orders
+from appliance import orders, signals
 from appliance.custody import Recovered
 from appliance.photos import Stage
 from appliance.post import LinkState
@@ -272,6 +272,99 @@ def test_teaching_gives_later_photos_the_later_consent(rig: Rig) -> None:
     assert isinstance(order, orders.Capture) and order.consent is not None
     granted = events.body_of(ledger.open_entry(order.consent, [rig.ward.signer.public]).entry)
     assert granted.level is events.Level.TEACHING
+
+
+SHOWN, OTHER_BADGE = b"1" * 32, b"2" * 32
+
+
+def _badge(rig: Rig, darkroom: orders.Line, shown: bytes = SHOWN) -> None:
+    darkroom.send(orders.BadgeRead(shown))
+    rig.until(lambda: rig.state.open_window.badge, "the badge to be said")
+
+
+def _intent(rig: Rig, darkroom: orders.Line) -> events.Intent:
+    """Press CAPTURE and return what its INTENT says."""
+    known = len(rig.bodies(events.Intent))
+    rig.press_capture()
+    rig.until(lambda: len(rig.bodies(events.Intent)) > known, "the INTENT")
+    assert isinstance(darkroom.receive(), orders.Capture)
+    intent = rig.bodies(events.Intent)[-1]
+    assert isinstance(intent, events.Intent)
+    return intent
+
+
+def test_P6_a_badge_is_on_the_ledger_before_it_is_said_and_photos_name_it(rig: Rig) -> None:
+    darkroom = rig.open_window()
+    assert _intent(rig, darkroom).attest is None
+    _badge(rig, darkroom)
+    intent = _intent(rig, darkroom)
+    assert rig.bodies(events.Attest) == [events.Attest(intent.consent, SHOWN)]
+    assert intent.attest == SHOWN
+
+
+def test_the_first_badge_of_a_window_counts(rig: Rig) -> None:
+    darkroom = rig.open_window()
+    _badge(rig, darkroom)
+    darkroom.send(orders.BadgeRead(OTHER_BADGE))
+    darkroom.send(orders.BandRead(orders.Bands.ONE))
+    rig.until(lambda: rig.state.open_window.band, "the band")
+    assert _intent(rig, darkroom).attest == SHOWN
+    assert len(rig.bodies(events.Attest)) == 1
+
+
+def test_teaching_is_attested_anew(rig: Rig) -> None:
+    darkroom = rig.open_window()
+    _badge(rig, darkroom)
+    rig.choose_teaching()
+    intent = _intent(rig, darkroom)
+    assert intent.level is events.Level.TEACHING
+    assert rig.bodies(events.Attest)[-1] == events.Attest(intent.consent, SHOWN)
+
+
+def test_P1_a_badge_that_cannot_be_entered_is_not_said_and_ends_the_window(rig: Rig) -> None:
+    darkroom = rig.open_window()
+    rig.ward.ledger.close()
+    darkroom.send(orders.BadgeRead(SHOWN))
+    rig.until(lambda: rig.state.ledger_fault, "the ledger's fault")
+    assert rig.state.window is None
+    assert (
+        rig.eyes.shown is None or rig.eyes.shown.window is None or not (rig.eyes.shown.window.badge)
+    )
+
+
+def test_the_badge_of_one_window_says_nothing_of_the_next(rig: Rig) -> None:
+    darkroom = rig.open_window()
+    _badge(rig, darkroom)
+    rig.stop_window()
+    darkroom.close()
+    rig.until(lambda: not rig.eyes.lit, "the darkroom to end")
+    rig.panel.tell(signals.Tick(rig._now() + 3 * 10**9))
+    darkroom = rig.open_window()
+    assert _intent(rig, darkroom).attest is None
+
+
+@pytest.mark.parametrize(
+    ("bands", "said"),
+    [(orders.Bands.ONE, (True, False)), (orders.Bands.SEVERAL, (True, True))],
+)
+def test_bands_are_said_and_change_nothing_else(
+    rig: Rig, bands: orders.Bands, said: tuple[bool, bool]
+) -> None:
+    darkroom = rig.open_window()
+    darkroom.send(orders.BandRead(bands))
+    rig.until(lambda: rig.state.open_window.band, "the band")
+    window = rig.state.open_window
+    assert (window.band, window.several) == said
+    assert _intent(rig, darkroom).attest is None
+
+
+def test_another_band_closes_the_window(rig: Rig) -> None:
+    darkroom = rig.open_window()
+    darkroom.send(orders.BandRead(orders.Bands.OTHER))
+    rig.until(lambda: rig.state.window is None, "the window to close")
+    (closed,) = rig.bodies(events.Window)
+    assert isinstance(closed, events.Window)
+    assert closed.why == "other-band"
 
 
 def test_a_keyset_is_taken_only_when_no_photo_is_under_way(rig: Rig) -> None:

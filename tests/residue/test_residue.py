@@ -9,16 +9,20 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from appliance.frame import Layout
 from appliance.orders import Sealed
+from appliance.simulator.scene import RawScene
 from tests.appliance.bedside import HEIGHT, WIDTH, Bedside, Life
 from tests.residue.known_secrets import entropy_coded, of_envelope
 from tests.residue.scanner import Findings, Scanner
+from tests.waiting import until
 from wire import envelope
 from wire.ledger import SignedEntry
 
 SCENES = Path(__file__).parents[2] / "appliance" / "simulator" / "scenes"
 SCENE = SCENES / "coffee.png"
 LABEL = SCENES / "label-heel-left.png"
+SMALL = Layout.padded(1024, 768)
 NAIVE = (str(Path(__file__).parent / "naive_darkroom.py"),)
 
 pytestmark = pytest.mark.skipif(
@@ -107,6 +111,29 @@ def test_P3_nothing_is_left_of_a_photograph_with_sensor_noise_either(bedside: Be
         (findings,) = scan(life, [scanner_of(bedside, taken)])
         assert not findings.windows, findings
         life.end()
+
+
+def test_P3_nothing_of_a_viewfinder_frame_is_left_once_it_was_read(
+    bedside: Bedside, frame: Path
+) -> None:
+    # The barcode reader makes pictures of its own of each frame.
+    buffer = memoryview(bytearray(SMALL.size))
+    shown = RawScene(frame, Layout.padded(WIDTH, HEIGHT))
+    shown.glance(buffer, SMALL)
+    shown.close()
+    scanner = Scanner({"small frame": buffer[: SMALL.stride * SMALL.height]})
+    assert scanner.share("small frame") > 0.95
+    with bedside.start() as life:
+        bedside.open(life)
+
+        def nothing_left() -> bool:
+            (findings,) = scan(life, [scanner])
+            assert findings.bytes_read > 20e6
+            return not findings.windows
+
+        # The reader looks after the picture was sent: a scan may come while it still does.
+        until(nothing_left, 20, "a moment without a frame in it")
+        assert life.end() == 0
 
 
 def test_P3_nothing_of_a_photo_is_in_any_file_but_sealed_once_the_darkroom_has_ended(
