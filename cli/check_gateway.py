@@ -4,18 +4,25 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from base import keyfiles
-from base.errors import ConfigError, WardsealError
+from base.errors import ConfigError, FormatError, WardsealError
 from base.tls import TlsFiles
 from cli import check_parts as parts
-from cli.findings import Finding, broken, ok
+from cli.findings import Finding, broken, off, ok
+from gateway.beds import Beds
 from gateway.config import GatewayConfig
+from gateway.database import engine_for
 from gateway.devices import Registry
 from gateway.filing.base import Sink
 from gateway.filing.dicom import Dicom
 from gateway.filing.fhir import Fhir
 from gateway.filing.hl7 import Hl7
 from gateway.filing.storage import Storage
+from gateway.identity.csv_feed import parse as read_list
+from gateway.identity.settings import IdentitySettings
+from gateway.migrations import revision_of
 from gateway.report.making import Style
 from wire import pem
 from wire.hpke import RecipientPrivate
@@ -31,6 +38,8 @@ def look(config: GatewayConfig) -> list[Finding]:
         parts.private_key("TLS key", broker.key),
         *_keyset(config),
         _registry(config),
+        *_store(config),
+        *_identity(config),
         parts.folder("state folder", config.paths.state, needs_mib=config.limits.incoming_mib),
         parts.folder("record folder", config.filing.folder, needs_mib=64),
         *_record_systems(config),
@@ -97,3 +106,47 @@ def _registry(config: GatewayConfig) -> Finding:
     except ConfigError as e:
         return broken("devices", str(e))
     return ok("devices", f"{count} registered in {config.paths.devices}")
+
+
+def _store(config: GatewayConfig) -> list[Finding]:
+    """PostgreSQL has to answer; SQLite is a file in the state folder."""
+    if not config.store.url:
+        return [ok("database", f"SQLite, in {config.paths.database}")]
+    engine = engine_for(config.store.url, config.paths.database)
+    try:
+        with engine.connect() as connection:
+            tables = revision_of(connection) or "none yet: made at the first start"
+        return [ok("database", f"PostgreSQL answers; tables: {tables}")]
+    except SQLAlchemyError as e:
+        says = str(getattr(e, "orig", None) or type(e).__name__).partition("\n")[0]
+        return [broken("database", f"store.url: {says}", "start it, or mend store.url")]
+    finally:
+        engine.dispose()
+
+
+def _identity(config: GatewayConfig) -> list[Finding]:
+    """Where devices hang, and who says whose photo it is."""
+    identity = config.identity
+    try:
+        beds = Beds(config.paths.beds).check()
+    except ConfigError as e:
+        return [broken("beds", str(e))]
+    if not isinstance(identity, IdentitySettings):
+        return [ok("identity", '"none": photos are filed without a patient, and say so')]
+    found = [ok("beds", f"{beds} devices hang at a bed, says {config.paths.beds}")]
+    if not beds:
+        says = f"{config.paths.beds} names no device: every photo would be HELD"
+        found = [broken("beds", says, "one line for each device: docs/howto/identity.md")]
+    if not (identity.csv or identity.adt or identity.fhir):
+        says = "no source of patients: every photo would be HELD"
+        found.append(broken("identity", says, "configure identity.adt, identity.fhir or csv"))
+    if identity.csv is not None:
+        try:
+            stays = read_list(identity.csv.read_bytes())
+            found.append(ok("patients", f"{len(stays)} stays in {identity.csv}"))
+        except (OSError, FormatError) as e:
+            found.append(broken("patients", f"identity.csv: {identity.csv}: {e}"))
+    if identity.bed_alone == "file":
+        says = f"photos without a band are filed by the bed; {identity.risk_owner} answers"
+        found.append(off("bed alone", says, 'bed_alone = "hold" waits for a person'))
+    return found

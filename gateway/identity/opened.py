@@ -13,6 +13,7 @@ from gateway.identity.adt import Adt
 from gateway.identity.csv_feed import CsvFile
 from gateway.identity.decision import Rules
 from gateway.identity.feed import Feed
+from gateway.identity.fhir_feed import FhirSource
 from gateway.identity.identify import ByBand, Identity, Nobody, Source, assigned
 from gateway.identity.mllp import AdtLine, LineFiles
 from gateway.identity.settings import AdtSettings, IdentitySettings
@@ -46,6 +47,15 @@ def open_identity(
         source = CsvFile(settings.csv, authority=settings.authority, store=store, clock=clock)
         source.check()
         sources.append(source)
+    if settings.fhir is not None:
+        asked = FhirSource(
+            settings.fhir,
+            authorities=(settings.authority, *settings.band_authorities),
+            store=store,
+            clock=clock,
+        )
+        stack.callback(asked.close)
+        sources.append(asked)
     line = None
     if settings.adt is not None:
         line = _line(settings, settings.adt, Feed(store=store, clock=clock))

@@ -7,6 +7,7 @@ from typing import Final, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from base.errors import ConfigError
+from gateway.filing.settings import FhirSettings
 
 _LOOPBACK: Final = ("127.0.0.1", "::1", "localhost")
 
@@ -32,14 +33,26 @@ class AdtSettings:
             raise ConfigError("host", "beyond this machine certificate, key and ca are needed")
 
 
+@dataclass(frozen=True, kw_only=True)
+class FhirSourceSettings(FhirSettings):
+    """A FHIR server that knows patients, encounters and beds.
+
+    ``location_system``: of the identifiers that name a bed as ``ward^room^bed``.
+    """
+
+    name: str = "patients"
+    location_system: str
+    timeout_seconds: int = 5
+
+
 @dataclass(frozen=True)
 class IdentitySettings:
     """Who names the patient: the wristband, confirmed by the bed.
 
-    ``authority`` gives out the record numbers (PID-3.4); ``band_authorities`` other identifiers
-    that wristbands hold, such as GSRNs. ``band_pattern``: what a band that is no GS1 symbol must
-    look like. ``zone``: of ADT times that name none. ``bed_alone = "file"`` files without a band
-    by the bed alone, and ``risk_owner`` is the person who answers for that.
+    ``authority`` gives out the record numbers (PID-3.4, or a FHIR system); ``band_authorities``
+    other identifiers that wristbands hold, such as GSRNs. ``band_pattern``: what a band that is
+    no GS1 symbol must look like. ``zone``: of ADT times that name none. ``bed_alone = "file"``
+    files without a band by the bed alone, and ``risk_owner`` is the person who answers for that.
     """
 
     authority: str
@@ -50,6 +63,7 @@ class IdentitySettings:
     risk_owner: str = ""
     csv: Path | None = None
     adt: AdtSettings | None = None
+    fhir: FhirSourceSettings | None = None
 
     def __post_init__(self) -> None:
         if not self.authority.strip():

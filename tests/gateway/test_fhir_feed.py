@@ -1,0 +1,154 @@
+"""Patients from a real FHIR server (Medplum's), asked when a photo comes."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from gateway.beds import Place
+from gateway.identity import census
+from gateway.identity.fhir_feed import FhirSource
+from gateway.identity.identify import Unreachable
+from gateway.identity.settings import FhirSourceSettings
+from gateway.identity.stays import Stay
+from gateway.store import Store, open_sqlite
+from tests.gateway.filing.fhir_peer import FhirServer
+
+MRN, GSRN, BEDS = "urn:oid:1.2.3", "urn:gs1:8018", "urn:st-mary:beds"
+EIGHT = 1_772_348_400_000  # 2026-03-01T07:00Z
+HOUR = 3_600_000
+BED, AWAY = Place("W3", "12"), Place("W4", "1", "7")
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[FhirServer]:
+    started = FhirServer()
+    yield started
+    started.close()
+
+
+@pytest.fixture
+def hospital(server: FhirServer) -> FhirServer:
+    server.clear()
+    for name, place in (("b12", "W3^^12"), ("b1", "W4^7^1")):
+        server.put(
+            {
+                "resourceType": "Location",
+                "id": name,
+                "identifier": [{"system": BEDS, "value": place}],
+                "name": place,
+            }
+        )
+    server.put(patient("p1", "4711", "998", "Osei"))
+    server.put(patient("p2", "815", "999", "Ruiz"))
+    server.put(
+        encounter(
+            "e1",
+            "p1",
+            ("b12", "2026-03-01T07:00:00Z", "2026-03-01T09:00:00Z"),
+            ("b1", "2026-03-01T09:00:00Z", None),
+        )
+    )
+    return server
+
+
+def patient(name: str, number: str, code: str, family: str) -> dict[str, Any]:
+    return {
+        "resourceType": "Patient",
+        "id": name,
+        "identifier": [{"system": MRN, "value": number}, {"system": GSRN, "value": code}],
+        "name": [{"family": family, "given": ["Ama", "B."]}],
+        "birthDate": "1961-04-02",
+        "gender": "female",
+    }
+
+
+def encounter(name: str, whose: str, *stays: tuple[str, str, str | None]) -> dict[str, Any]:
+    locations = []
+    for bed, start, end in stays:
+        period = {"start": start} if end is None else {"start": start, "end": end}
+        locations.append({"location": {"reference": f"Location/{bed}"}, "period": period})
+    return {
+        "resourceType": "Encounter",
+        "id": name,
+        "identifier": [{"system": "urn:visits", "value": name.upper()}],
+        "status": "in-progress",
+        "class": {"code": "IMP"},
+        "subject": {"reference": f"Patient/{whose}"},
+        "period": {"start": stays[0][1]},
+        "location": locations,
+    }
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    opened = open_sqlite(tmp_path / "fhir.db")
+    yield opened
+    opened.close()
+
+
+def source(store: Store, url: str) -> FhirSource:
+    settings = FhirSourceSettings(url=url, location_system=BEDS)
+    return FhirSource(settings, authorities=(MRN, GSRN), store=store, clock=lambda: EIGHT)
+
+
+def test_a_band_brings_the_patient_and_all_of_his_stays(hospital: FhirServer, store: Store) -> None:
+    asked = source(store, hospital.url)
+    asked.refresh("998", None, EIGHT)
+    asked.close()
+    with store.read() as session:
+        assert census.known_by(session, "998") == census.known_by(session, "4711") == ("4711",)
+        found = census.patient(session, "4711")
+        assert found is not None
+        assert (found.family, found.given, found.fhir) == ("Osei", "Ama B.", "Patient/p1")
+        assert census.stays_by(session, ["4711"]) == (
+            Stay("4711", "E1", BED, EIGHT, EIGHT + 2 * HOUR),
+            Stay("4711", "E1", AWAY, EIGHT + 2 * HOUR),
+        )
+        assert census.known_by(session, "999") == ()
+
+
+def test_a_bed_brings_whoever_is_in_it_and_a_correction_takes_the_place_of_what_was_known(
+    hospital: FhirServer, store: Store
+) -> None:
+    asked = source(store, hospital.url)
+    hospital.put(encounter("e2", "p2", ("b12", "2026-03-01T07:30:00Z", None)))
+    asked.refresh(None, BED, EIGHT + HOUR)
+    with store.read() as session:
+        assert {stay.patient for stay in census.stays_in(session, BED, EIGHT + HOUR)} == {
+            "4711",
+            "815",
+        }
+        assert census.occupant(session, BED, EIGHT + HOUR) is None
+    hospital.put(encounter("e2", "p2", ("b1", "2026-03-01T07:30:00Z", None)))
+    asked.refresh("999", BED, EIGHT + HOUR)
+    asked.close()
+    with store.read() as session:
+        assert census.occupant(session, BED, EIGHT + HOUR) == "4711"
+
+
+def test_P9_a_server_that_is_gone_or_lies_holds_the_photo_and_names_nobody(
+    hospital: FhirServer, store: Store
+) -> None:
+    gone = source(store, "http://127.0.0.1:1/fhir")
+    with pytest.raises(Unreachable, match="cannot be reached") as caught:
+        gone.refresh("998", BED, EIGHT)
+    gone.close()
+    assert "998" not in str(caught.value)
+    wrong = source(store, f"{hospital.root}/requests")
+    with pytest.raises(Unreachable) as caught:
+        wrong.refresh("998", BED, EIGHT)
+    wrong.close()
+    assert "998" not in str(caught.value)
+
+
+def test_injection_a_code_full_of_search_marks_finds_nobody(
+    hospital: FhirServer, store: Store
+) -> None:
+    asked = source(store, hospital.url)
+    for code in ("998,999", "|998", "998&name=Ruiz", "*", "$x\\"):
+        asked.refresh(code, None, EIGHT)
+    asked.close()
+    with store.read() as session:
+        assert census.patient(session, "4711") is None
