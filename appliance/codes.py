@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Final
 
 from appliance.config import CodeSettings
+from wire.gs1 import check_digit_holds
 
 LONGEST: Final = 100
 """Characters; no band or badge has more, and the private header takes no more bytes."""
@@ -92,11 +93,3 @@ class Patterns:
 
 def _compiled(pattern: str) -> re.Pattern[str] | None:
     return re.compile(pattern, re.ASCII) if pattern else None
-
-
-def check_digit_holds(digits: str) -> bool:
-    """Whether the last digit is the check digit (GS1 General Specifications, section 7.9.1)."""
-    weighed = sum(
-        int(digit) * (3 if place % 2 else 1) for place, digit in enumerate(reversed(digits))
-    )
-    return weighed % 10 == 0

@@ -3,13 +3,9 @@
 import re
 from typing import Final
 
+from wire.gs1 import check_digit_holds
+
 _GSRN: Final = re.compile(r"\(8018\)([0-9]{18})\Z")
-
-
-def check_digit_holds(digits: str) -> bool:
-    """Tell whether the last digit is the check digit (GS1 General Specifications, 7.9)."""
-    weighted = sum(int(d) * (3 if i % 2 == 0 else 1) for i, d in enumerate(reversed(digits[:-1])))
-    return (weighted + int(digits[-1])) % 10 == 0
 
 
 def identifier_in(code: str, pattern: "re.Pattern[str]") -> str | None:

@@ -4,10 +4,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from appliance.codes import Code, Kind, Patterns, Symbol, check_digit_holds
+from appliance.codes import Code, Kind, Patterns, Symbol
 from appliance.config import CodeSettings
 from appliance.simulator.bands import BADGE, BAND
 from base.errors import ConfigError
+from wire.gs1 import check_digit_holds
 
 GS1 = Patterns(CodeSettings())
 MRN = Patterns(CodeSettings(band_text=r"M\d{7}", badge_text=r"S[0-9A-F]{6}"))

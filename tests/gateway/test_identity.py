@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.beds import Hung, Place
-from gateway.identity.codes import check_digit_holds, identifier_in
+from gateway.identity.codes import identifier_in
 from gateway.identity.decision import (
     BY_BAND,
     NEAR_MS,
@@ -20,6 +20,7 @@ from gateway.identity.decision import (
     decide,
 )
 from gateway.identity.stays import Moved, Movement, Stay, stays_of
+from wire.gs1 import check_digit_holds
 
 AT = 1_700_000_000_000
 HOUR = 3_600_000
