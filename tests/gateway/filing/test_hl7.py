@@ -37,7 +37,7 @@ def receiver() -> Iterator[Receiver]:
 @pytest.fixture
 def sink(receiver: Receiver) -> Hl7:
     settings = Hl7Settings(
-        host="127.0.0.1", port=receiver.port, receiving=("EHR", "ST|EX"), timeout_seconds=2
+        host="127.0.0.1", port=receiver.port, receiving=("RECORDS", "ST|EX"), timeout_seconds=2
     )
     return Hl7(settings, Style(), lambda: AT_MS)
 
@@ -150,7 +150,7 @@ def test_nobody_and_no_time_are_said_as_such(receiver: Receiver, sink: Hl7) -> N
 @pytest.mark.parametrize(
     ("settings", "setting"),
     [
-        ({"host": "ehr.example", "port": 2575}, "ca"),
+        ({"host": "engine.example", "port": 2575}, "ca"),
         ({"host": "127.0.0.1", "port": 0}, "port"),
         ({"host": "127.0.0.1", "port": 1, "timeout_seconds": 0}, "timeout_seconds"),
         ({"host": "127.0.0.1", "port": 1, "name": "a b"}, "name"),
