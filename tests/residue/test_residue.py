@@ -60,7 +60,8 @@ def raw_scanner(frame: Path) -> Scanner:
 def bedside(frame: Path) -> Iterator[Bedside]:
     """A device whose run directory is on a real tmpfs, in front of the frame."""
     with tempfile.TemporaryDirectory(prefix="ws-", dir="/dev/shm") as folder:
-        bedside = Bedside(Path(folder))
+        # A scan takes seconds, in which a darkroom that is looking for codes gets nothing done.
+        bedside = Bedside(Path(folder), deadline_seconds=60)
         bedside.world.point_at(frame)
         yield bedside
 
