@@ -171,18 +171,3 @@ def test_another_band_closes_the_window_and_a_photo_with_two_bands_names_nobody(
     assert set(ward.page()["bands"]) == {BAND, OTHER_BAND}
     assert ward.page()["patient"] is None
     ward.audit()
-
-
-def test_teaching_is_attested_by_the_badge_too(ward: Ward) -> None:
-    ward.hold(BADGE)
-    ward.nurse.open_window()
-    ward.nurse.wait_for_words("BADGE OK")
-    ward.nurse.hold("consent", for_words=("BACK",))
-    ward.nurse.choose("+TEACHING")
-    intent = ward.take()
-    attest = attest_of(intent, ward.auditor.book().entries)
-    assert attest is not None
-    body: events.Intent = events.body_of(intent.entry)
-    assert body.level == events.Level.TEACHING
-    assert ward.page()["badge"] == BADGE
-    ward.audit()
