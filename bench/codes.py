@@ -28,6 +28,7 @@ from appliance.orders import VIEW_BYTES
 from appliance.simulator import bands, scene, world
 from base.memory import ALLOCATOR_ENV
 from bench import report
+from bench.looks import BOARDS
 
 SENSOR: Final = Layout.padded(4056, 3040)
 SMALL: Final = Layout.padded(1024, 768)
@@ -147,6 +148,7 @@ def _text(times: Times, start: tuple[float, float], rounds: int) -> str:
                 f"{ours / theirs:.2f}",
             )
         )
+    boards = ", ".join(f"{name} {most * slower:.0f} ms" for name, slower in BOARDS.items())
     share = VIEWS_A_SECOND * most / 1000 * 100
     head = (
         "one viewfinder frame, median",
@@ -164,7 +166,8 @@ def _text(times: Times, start: tuple[float, float], rounds: int) -> str:
 At {VIEWS_A_SECOND} frames a second the slowest of them takes {share:.1f} % of one core while a
 window is open. On a slower board the reader rests {REST} times as long as it looked, so it never
 takes more than a fifth of the time: a look of 100 ms is followed by at least 400 ms without one,
-and a band is read in its second look.
+and a band is read in its second look. On a board that is so many times slower (estimated, as in
+bench/looks): {boards}.
 
 Loading the reader takes {start[0]:.0f} ms of a darkroom's start, before anybody has pressed
 anything, and {start[1]:.1f} MiB of its memory.
