@@ -69,6 +69,7 @@ def parser() -> ArgumentParser:
     _labels(commands)
     _pki(commands)
     _run(commands)
+    _patient(commands)
     _console(commands)
     return top
 
@@ -345,6 +346,25 @@ SQLite may be restored to PostgreSQL, and the other way round: the settings say 
     restore.add_argument("--config", required=True, type=Path, metavar="FILE")
     restore.add_argument("file", type=Path, metavar="BACKUP")
     restore.set_defaults(run="cli.backup:restore")
+
+
+def _patient(commands: _Command) -> None:
+    inner = _Command(commands.add("patient", "what the gateway knows of one patient"))
+    export = inner.add(
+        "export",
+        "write everything of one patient into a folder",
+        """
+On the gateway's machine, with its keys. Photos, consents and the signed ledger entries behind
+them, uses, record systems, moves, who looked. The folder names the patient: give it to nobody else.
+""",
+        """\
+  wardseal patient export 4711 --config gateway.toml /media/request-4711
+""",
+    )
+    export.add_argument("patient", metavar="ID", help="the hospital's record number")
+    export.add_argument("--config", required=True, type=Path, metavar="FILE")
+    export.add_argument("folder", type=Path, metavar="DIR", help="a folder that does not exist yet")
+    export.set_defaults(run="cli.patient:export")
 
 
 def _console(commands: _Command) -> None:

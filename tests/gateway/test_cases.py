@@ -9,14 +9,16 @@ from typing import Any
 
 import pytest
 
+from cli.__main__ import main as wardseal
 from gateway.cases import Cases, Move, Stand
 from gateway.database import engine_for
 from gateway.store import Store, WorkKind
 from gateway.worklist_desk import Filter, NotDone, Worklist
-from tests.gateway.bedside import CAPTURED_MS, Device, Photo
+from tests.gateway.bedside import CAPTURED_MS, Device, Photo, jpeg
 from tests.gateway.hospital import Hospital
 from tests.gateway.test_adt import message, send
 from wire.envelope import Private
+from wire.ledger import open_entry
 from wire.messages import Status
 
 SHOWN = "W3-12"
@@ -235,3 +237,40 @@ def test_what_a_filed_photo_lacks_is_put_on_the_worklist_once(ward: Hospital) ->
     ward.until(lambda: kinds() == {WorkKind.UNATTESTED, WorkKind.SITE}, 10, "what is owed")
     ward.look_around()
     assert desk(ward).counts() == {WorkKind.UNATTESTED: 1, WorkKind.SITE: 1}
+
+
+def test_an_export_has_what_is_the_patients_and_nothing_of_another(
+    ward: Hospital, cases: Cases, tmp_path: Path
+) -> None:
+    device = ward.enrol()
+    photo, other = device.photo(private=BANDED), device.photo(jpeg(seed=5), private=BANDED)
+    ward.receive(device, photo)
+    ward.receive(device, other)
+    moved(ward, cases, other)
+
+    def done() -> bool:
+        ward.look_around()
+        return len(pages(ward, other)) == 2
+
+    ward.until(done, 20, "the move")
+    command = ["patient", "export", "4711", "--config", str(ward.config_file)]
+    assert wardseal([*command, str(tmp_path / "out")]) == 0
+    page = json.loads((tmp_path / "out" / "export.json").read_bytes())
+    assert (page["patient"]["family"], page["encounters"]) == ("Osei", ["E-1"])
+    told = {each["photo"]: each for each in page["photos"]}
+    assert set(told) == {photo.hex, other.hex}
+    assert told[photo.hex]["uses"]["read for care"] and told[photo.hex]["this_patients_now"]
+    assert not told[photo.hex]["uses"]["use for teaching"]
+    assert not told[other.hex]["this_patients_now"]
+    assert "815" not in json.dumps(page) and "Ruiz" not in json.dumps(page)
+    (opened,) = (tmp_path / "out" / "photos").iterdir()
+    assert opened.read_bytes() == photo.jpeg
+    entries = {path.name.split(".")[1] for path in (tmp_path / "out" / "ledger").iterdir()}
+    assert entries == {"consent", "intent", "sealed"}
+    key = (device.signer.public,)
+    raw = (tmp_path / "out" / "ledger" / f"{photo.hex}.intent.cose").read_bytes()
+    assert open_entry(raw, key).digest == photo.intent.digest
+    assert wardseal([*command, str(tmp_path / "out")]) == 3
+    unknown = ["patient", "export", "9", "--config", str(ward.config_file), str(tmp_path / "no")]
+    assert wardseal(unknown) == 1
+    assert not (tmp_path / "no").exists()

@@ -1,0 +1,55 @@
+"""``wardseal patient export``: what the gateway knows of one patient, as a folder."""
+
+from argparse import Namespace
+from typing import Any
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from base.memory import Buffer, harden_process
+from cli.outcome import OK
+from gateway import config as configuration
+from gateway.config import MIB
+from gateway.console.tables import Viewing
+from gateway.database import engine_for
+from gateway.devices import Registry
+from gateway.export import Exporter
+from gateway.keys import GatewayKeys
+from gateway.lightbox import Lightbox
+from gateway.opening import Opener
+from gateway.reopening import Reopener
+from gateway.store import Store
+from gateway.vault import Vault
+
+
+def export(arguments: Namespace) -> int:
+    """Write the folder and say what is in it."""
+    harden_process()
+    config = configuration.load(arguments.config)
+    keys, registry = GatewayKeys.load(config.keys), Registry(config.paths.devices)
+    opener = Opener(registry=registry, keys=(keys.opening,), keysets=(keys.keyset,))
+    vault = Vault(config.paths.sealed, Lightbox(config.paths.opened))
+    store = Store(engine_for(config.store.url, config.paths.database))
+    try:
+        with Buffer(config.limits.envelope_mib * MIB) as room:
+            exporter = Exporter(
+                store=store,
+                reopener=Reopener(registry=registry, opener=opener, vault=vault),
+                room=room,
+                looked=_looked,
+            )
+            done = exporter.export(arguments.patient, arguments.folder)
+    finally:
+        store.close()
+    print(f"{arguments.folder}: {done.photos} photos, {done.opened} of them opened from here")
+    if done.opened < done.photos:
+        print("The others are in the record systems that export.json names.")
+    return OK
+
+
+def _looked(session: Session, photo: str) -> list[dict[str, Any]]:
+    """Who looked at a photo in the console."""
+    query = select(Viewing).where(Viewing.subject == photo).order_by(Viewing.at_ms)
+    return [
+        {"at_ms": row.at_ms, "name": row.name, "what": row.what} for row in session.scalars(query)
+    ]
