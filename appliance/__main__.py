@@ -44,11 +44,10 @@ def _run_panel(config: ApplianceConfig) -> int:
     from appliance.crypto.keys import DeviceKeys, TrustedKeyset
     from appliance.custody import Custodian, Recovered, Register, read_ledger
     from appliance.desk import Parts
-    from appliance.fittings import clock_of, hands_and_face
+    from appliance.fittings import clock_of, hands_and_face, spool_of
     from appliance.ledger import DurableLedger, LedgerUnavailable
     from appliance.panel import Panel
     from appliance.post import Post
-    from appliance.spool import Spool
     from appliance.wording import consent_wording
     from base.memory import harden_process
     from wire import events
@@ -71,7 +70,7 @@ def _run_panel(config: ApplianceConfig) -> int:
         boot=boot,
     )
     register = Register()
-    spool = Spool(config.paths, config.spool)
+    spool = spool_of(config)
     custodian = Custodian(
         register=register,
         ledger=ledger,

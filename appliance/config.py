@@ -87,6 +87,11 @@ class PathSettings:
         return self.run.parent / "world" / "camera.toml"
 
     @property
+    def no_room(self) -> Path:
+        """Exists while a simulated ward's RAM is full (hardware.adapter = "simulated" only)."""
+        return self.run / "no_room"
+
+    @property
     def wall_shift(self) -> Path:
         """By how much a simulated clock is wrong (hardware.adapter = "simulated" only)."""
         return self.run.parent / "world" / "clock"

@@ -13,6 +13,7 @@ from appliance.config import ApplianceConfig
 from appliance.face import Face, Watcher, nobody
 from appliance.lights import Lights
 from appliance.oled import Oled
+from appliance.spool import Spool
 
 
 def clock_of(config: ApplianceConfig) -> Clock:
@@ -22,6 +23,15 @@ def clock_of(config: ApplianceConfig) -> Clock:
 
         return SimulatedClock(config.paths.wall_shift, config.paths.production)
     return SystemClock()
+
+
+def spool_of(config: ApplianceConfig) -> Spool:
+    """Return the spool, or a simulated ward's, which can be filled."""
+    if config.hardware.adapter == "simulated":
+        from appliance.simulator.spool import SimulatedSpool
+
+        return SimulatedSpool(config.paths, config.spool)
+    return Spool(config.paths, config.spool)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """The demo: a real broker, the real gateway, a virtual ward device, and one photo's journey.
 
-With a terminal, keys are buttons and the OLED is drawn. With ``--once`` or ``--press`` a
+With a terminal, keys are buttons, the OLED is drawn, and a page in the browser shows all of it
+(``cli.frontpanel``; with ``--hold``, too). With ``--once`` or ``--press`` a
 script presses, and the demo says what became of each photo. Everything runs on this machine,
 on loopback, with throw-away keys.
 """
@@ -10,7 +11,8 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -106,17 +108,21 @@ def run(options: argparse.Namespace) -> int:
     steps = parse(script) if script is not None else None
     held = Held(tuple(options.band), options.badge)
     at_once = options.once or options.press is not None
-    made = Virtual(language=options.language, release_seconds=0.0 if at_once else 5.0)
+    # Without anybody to look at it a page would only cost time.
+    served = steps is None or options.hold > 0
+    made = Virtual(language=options.language, release_seconds=0.0 if at_once else 5.0, cable=served)
     state = options.state.resolve() if options.state else Path(mkdtemp(prefix="wardseal-demo-"))
     # A demo that is told to end takes its broker, gateway and device with it.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     # With --json, standard output holds the result and nothing else.
     say = partial(print, file=sys.stderr if options.json else sys.stdout, flush=True)
-    with VirtualSite(state, made) as site:
+    with VirtualSite(state, made) as site, _front_panel(site, served) as url:
         if options.scene is not None:
             site.world.point_at(options.scene.resolve())
         site.world.hold(*held.pictures(site.state / "held"))
         say(f"Starting a hospital in {site.state}: broker, gateway, ward device ...")
+        if url is not None:
+            say(f"The device, its ward and the hospital as a page: {url}")
         site.start()
         with Remote.connect(site.device.config.paths.world_socket, _STARTS_WITHIN) as remote:
             ward = Ward(site, remote, say, held.words(options.language))
@@ -124,19 +130,32 @@ def run(options: argparse.Namespace) -> int:
             if steps is None:
                 from cli.demo_terminal import play
 
-                play(site, remote, ward)
+                play(site, remote, ward, url)
             else:
                 press.perform(steps, ward, say)
                 ward.settle()
             result = ward.result()
             _summary(result, site, say)
             if options.json:
-                print(json.dumps(_as_json(result, site, ward)), flush=True)
+                found = {**_as_json(result, site, ward), "urls": {"front_panel": url}}
+                print(json.dumps(found), flush=True)
             if options.hold:
                 say(f"Everything keeps running for {options.hold:g} s.")
                 time.sleep(options.hold)
         say(f"What this run has made stays in {site.state}")
         return 0 if result.good else 1
+
+
+@contextmanager
+def _front_panel(site: VirtualSite, served: bool) -> Iterator[str | None]:
+    """Serve the page, if it is to be served, and yield its address."""
+    if not served:
+        yield None
+        return
+    from cli.frontpanel.server import FrontPanel
+
+    with FrontPanel(site) as panel:
+        yield panel.url
 
 
 @dataclass(frozen=True)
@@ -203,7 +222,7 @@ class Ward:
     def settle(self) -> None:
         """Give wipes and countersignatures that are under way a moment to reach the ledger."""
         deadline = time.monotonic() + _SETTLED_WITHIN
-        while self._site.device.busy() and self._all_settled() and time.monotonic() < deadline:
+        while self._all_settled() and self._owes_a_wipe() and time.monotonic() < deadline:
             time.sleep(0.02)
 
     def result(self) -> Result:
@@ -221,6 +240,12 @@ class Ward:
     def pressed_before(self, at_ns: int) -> int:
         """The CAPTURE press that led to an INTENT at ``at_ns``."""
         return max((at for at in self._captures if at <= at_ns), default=at_ns)
+
+    def _owes_a_wipe(self) -> bool:
+        """Whether an envelope is still there, or is gone and the ledger does not say so yet."""
+        told = self.result().photos
+        kept = any(photo.status in ("FILED", "HELD") and not photo.wiped for photo in told)
+        return kept or self._site.device.busy()
 
     def _all_settled(self) -> bool:
         return all(photo.settled for photo in self.result().photos)

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Final
 
-from appliance.simulator.remote import Remote
+from appliance.simulator.remote import BedsideError, Remote
 from cli.virtual_site import VirtualSite
 
 if TYPE_CHECKING:
@@ -32,17 +32,17 @@ _HELP: Final = "c CONSENT   space CAPTURE   C hold CONSENT   b hold both   p pul
 _BRAILLE: Final = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 
 
-def play(site: VirtualSite, remote: Remote, ward: "Ward") -> None:
-    """Draw the device and press its buttons until q is pressed."""
+def play(site: VirtualSite, remote: Remote, ward: "Ward", url: str | None) -> None:
+    """Draw the device and press its buttons until q is pressed; ``url``: the same as a page."""
     with _raw_terminal():
         told: set[bytes] = set()
-        lines: list[str] = []
+        lines: list[str] = [f"in a browser: {url}"] if url else []
         while True:
             for photo in ward.result().photos:
                 if photo.id is not None and photo.status == "FILED" and photo.id not in told:
                     told.add(photo.id)
                     lines.append(f"filed: {ward.filed(photo)}")
-            _draw(remote, lines[-4:])
+            _draw(remote, lines[-5:])
             key = _key(0.1)
             if key == "q":
                 return
@@ -52,7 +52,10 @@ def play(site: VirtualSite, remote: Remote, ward: "Ward") -> None:
                 site.device.power_on()
                 remote.reconnect()
             elif key in _KEYS:
-                ward.press(*_KEYS[key])
+                try:
+                    ward.press(*_KEYS[key])
+                except BedsideError as e:  # somebody has pulled the plug on the page
+                    lines.append(str(e))
 
 
 def _draw(remote: Remote, lines: list[str]) -> None:

@@ -22,6 +22,7 @@ class PhotoStory:
     id: bytes | None = None
     envelope_bytes: int | None = None
     undo: bool = False
+    wiped: bool = False
     sealed_ns: int | None = None
     receipt_ns: int | None = None
 
@@ -76,8 +77,9 @@ def tell(entries: tuple[SignedEntry, ...]) -> list[PhotoStory]:
                 stories[digest] = replace(stories[digest], undo=True)
             case events.Lost(intent=digest) if digest in stories:
                 stories[digest] = replace(stories[digest], status="LOST")
-            case events.Wiped(intent=digest, why="undo") if digest in stories:
-                stories[digest] = replace(stories[digest], status="UNDONE")
+            case events.Wiped(intent=digest, why=why) if digest in stories:
+                status = "UNDONE" if why == "undo" else stories[digest].status
+                stories[digest] = replace(stories[digest], status=status, wiped=True)
             case _:
                 pass
     return list(stories.values())

@@ -121,6 +121,11 @@ class VirtualSite:
         return self.state / "record"
 
     @property
+    def gateway_database(self) -> Path:
+        """What the gateway remembers."""
+        return self.state / "gateway" / "gateway.db"
+
+    @property
     def tmpfs(self) -> list[Path]:
         """The device's directories in RAM."""
         paths: PathSettings = self.device.config.paths

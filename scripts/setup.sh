@@ -60,6 +60,7 @@ missing_packages() { # missing_packages runtime|dev|interop: Debian's names, one
   [ "$1" = runtime ] || has_program ip || echo iproute2
   [ "$1" = runtime ] || has_program node || echo nodejs
   [ "$1" = runtime ] || has_program npm || echo npm
+  [ "$1" = runtime ] || has_program chromium || echo chromium
   [ "$1" = runtime ] || has_postgresql || echo postgresql
 }
 

@@ -5,9 +5,9 @@ The panel listens on a Unix socket; each line is one JSON object.
 In, what somebody does: ``{"line": "consent", "level": "low"}`` presses (``high`` lets go),
 ``{"line": "capture", "bounce": 7}`` chatters, ``{"oled": "fail"}`` breaks the screen (``ok``
 mends it). Out, at the beginning and after each change, what somebody sees:
-``{"screen": base64 of 128 x 64 bits, "words": [...], "lamp": true, "buzzer": "kept",
-"open": ..., "ready": ..., "online": ...}``. What cannot be done is answered with
-``{"error": "..."}``.
+``{"screen": base64 of 128 x 64 bits, "answers": true, "words": [...], "lamp": true,
+"buzzer": "kept", "open": ..., "ready": ..., "online": ...}``, where ``answers`` tells whether
+the screen does. What cannot be done is answered with ``{"error": "..."}``.
 
 Served by the panel's own loop: nothing here waits. Who does not read gets the latest picture
 only, however many there were.
@@ -48,6 +48,7 @@ class Bedside:
         self._visitors: list[_Visitor] = []
         self._seen: dict[str, Any] = {}
         self._last = b""
+        self._shown = Shown()
         self._selector: BaseSelector | None = None
         path.unlink(missing_ok=True)
         self._door = socket.socket(socket.AF_UNIX)
@@ -63,9 +64,11 @@ class Bedside:
 
     def publish(self, shown: Shown) -> None:
         """Tell everybody what can be seen now, if it is not what they know."""
+        self._shown = shown
         pixels = self._panel.pixels if self._panel.answers else None
         seen = {
             "screen": pixels,
+            "answers": self._panel.answers,
             "words": shown.words,
             "lamp": self._ward.lamp_is_lit,
             "buzzer": shown.buzzer,
@@ -137,6 +140,7 @@ class Bedside:
                 self._ward.bounce(Line(line), edges)
             case {"oled": "fail" | "ok" as state}:
                 self._panel.answers = state == "ok"
+                self.publish(self._shown)
             case _:
                 raise ValueError("no such thing can be done here")
 

@@ -30,7 +30,6 @@ log = logging.getLogger(__name__)
 
 _RESTART_SECONDS: Final = 0.1
 _GRACE_SECONDS: Final = 5.0
-_MIB: Final = 1024 * 1024
 
 
 class Keeper:
@@ -221,26 +220,20 @@ class VirtualDevice:
     def busy(self) -> bool:
         """Whether a darkroom holds a consent, or an envelope is still on the device."""
         paths = self.config.paths
-        here = (path for folder in (paths.sealing, paths.outbox) for path in folder.iterdir())
-        return any(path != self._filler for path in here)
+        return any(next(directory.iterdir(), None) for directory in (paths.sealing, paths.outbox))
 
     def fill_spool(self) -> None:
-        """Leave room for no photo. The file is all holes: it takes none of this machine's RAM."""
-        with self._filler.open("wb") as file:
-            file.truncate(self.config.spool.capacity_mib * _MIB)
+        """Let somebody else's file take the RAM that the next photo would need."""
+        self.config.paths.no_room.touch()
 
     def empty_spool(self) -> None:
-        """Take away what ``fill_spool`` has put there."""
-        self._filler.unlink(missing_ok=True)
+        """Take it away."""
+        self.config.paths.no_room.unlink(missing_ok=True)
 
     @property
     def spool_is_filled(self) -> bool:
-        """Whether it still lies there: it is RAM, so it goes with the power."""
-        return self._filler.exists()
-
-    @property
-    def _filler(self) -> Path:
-        return self.config.paths.outbox / "filler"
+        """Whether it lies there: it is in RAM, so it goes with the power."""
+        return self.config.paths.no_room.exists()
 
     def _argv(self, role: str) -> list[str]:
         return [

@@ -31,7 +31,8 @@ class BedsideError(WardsealError):
 class View:
     """What somebody beside the device sees; ``picture``: 128 x 64 bits, row by row.
 
-    ``open``: a consent window is; ``ready``: the camera is; ``alive``: the device answers.
+    ``open``: a consent window is; ``ready``: the camera is; ``screen``: the OLED answers;
+    ``alive``: the device does.
     """
 
     words: tuple[str, ...] = ()
@@ -41,7 +42,26 @@ class View:
     ready: bool = False
     online: bool = False
     picture: bytes = _DARK
+    screen: bool = True
     alive: bool = False
+
+    @classmethod
+    def told(cls, line: bytes) -> Self:
+        """Return what one line of the bedside says; BedsideError when that is a complaint."""
+        told: dict[str, Any] = json.loads(line)
+        if "error" in told:
+            raise BedsideError(f"the simulated ward says: {told['error']}")
+        return cls(
+            words=tuple(told["words"]),
+            lamp=told["lamp"],
+            buzzer=told["buzzer"],
+            open=told["open"],
+            ready=told["ready"],
+            online=told["online"],
+            picture=base64.b64decode(told["screen"]),
+            screen=told["answers"],
+            alive=True,
+        )
 
 
 class Remote:
@@ -82,7 +102,7 @@ class Remote:
                 break
             *whole, self._heard = (self._heard + data).split(b"\n")
             for line in whole:
-                self._take(json.loads(line))
+                self._view = View.told(line)
         return self._view
 
     def press(self, line: str) -> None:
@@ -141,20 +161,6 @@ class Remote:
             return
         attempt.setblocking(False)
         self._socket = attempt
-
-    def _take(self, told: dict[str, Any]) -> None:
-        if "error" in told:
-            raise BedsideError(f"the simulated ward says: {told['error']}")
-        self._view = View(
-            words=tuple(told["words"]),
-            lamp=told["lamp"],
-            buzzer=told["buzzer"],
-            open=told["open"],
-            ready=told["ready"],
-            online=told["online"],
-            picture=base64.b64decode(told["screen"]),
-            alive=True,
-        )
 
     def _do(self, wish: dict[str, object]) -> None:
         if self._socket is None:

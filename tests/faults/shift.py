@@ -31,8 +31,14 @@ _READ: Final = 1.2
 class Shift:
     """One site with a small sensor and no release time, and somebody at work there."""
 
-    def __init__(self, folder: Path, extra: dict[str, dict[str, object]] | None = None) -> None:
-        made = Virtual(release_seconds=0.0, width=1014, height=760, extra=extra or {})
+    def __init__(
+        self,
+        folder: Path,
+        extra: dict[str, dict[str, object]] | None = None,
+        *,
+        cable: bool = False,
+    ) -> None:
+        made = Virtual(release_seconds=0.0, width=1014, height=760, extra=extra or {}, cable=cable)
         self.site = VirtualSite(folder / "state", made)
         self.auditor = Auditor(self.site)
         self.hospital = self.auditor.hospital

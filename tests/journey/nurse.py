@@ -146,13 +146,17 @@ class Nurse:
         """Press CONSENT until a window is open and the camera ready."""
         return self._until(self._opened, enough, seconds, "a window to open")
 
+    def may_press_consent(self) -> bool:
+        """Whether the latest CONSENT is long enough ago for another one to mean anything."""
+        return time.monotonic() - self._pressed > _AGAIN
+
     def _opened(self) -> bool:
         view = self.look()
         if in_menu(view):
             self._leave_menu()
         elif view.ready and view.open:
             return True
-        elif view.alive and not view.open and time.monotonic() - self._pressed > _AGAIN:
+        elif view.alive and not view.open and self.may_press_consent():
             self._reads()
             self._pressed = time.monotonic()
             self.press("consent")
@@ -168,7 +172,7 @@ class Nurse:
             self._leave_menu()
         elif view.alive and not view.open and not view.lamp:
             return True
-        elif view.open and time.monotonic() - self._pressed > _AGAIN:
+        elif view.open and self.may_press_consent():
             self._reads()
             self._pressed = time.monotonic()
             self.press("consent")

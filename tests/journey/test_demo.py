@@ -1,11 +1,13 @@
 """The demo as a user starts it: words, exit codes, and one JSON object at the end."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
 from pathlib import Path
 from typing import Any
+from urllib.request import urlopen
 
 import pytest
 
@@ -42,6 +44,7 @@ def test_P5_once_files_one_photo_and_says_where(tmp_path: Path) -> None:
     for pid in found["pids"].values():
         assert not Path(f"/proc/{pid}").exists(), "nothing is left running"
     assert not any(Path(folder).exists() for folder in found["tmpfs"])
+    assert found["urls"] == {"front_panel": None}, "nobody is there to look at a page"
 
 
 def test_a_wristband_and_a_badge_that_are_held_into_the_view_are_in_the_record(
@@ -64,7 +67,12 @@ def test_a_demo_that_is_ended_takes_everything_with_it(tmp_path: Path) -> None:
     with subprocess.Popen([*DEMO, *words], stdout=subprocess.PIPE, text=True) as demo:
         assert demo.stdout is not None
         found = json.loads(demo.stdout.readline())
-        demo.terminate()
+        url = found["urls"]["front_panel"]
+        assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{22}/", url)
+        with urlopen(url) as page, urlopen(f"{url}live") as live:  # noqa: S310
+            assert b"<title>Wardseal: a virtual ward device</title>" in page.read()
+            assert live.readline() == b"event: device\n"
+            demo.terminate()
         assert demo.wait(30) == 128 + signal.SIGTERM
     for pid in found["pids"].values():
         assert not Path(f"/proc/{pid}").exists(), "nothing is left running"
