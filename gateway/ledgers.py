@@ -206,6 +206,7 @@ class Ledgers:
             )
             session.merge(undo)
             return [photo] if photo else []
+        owed.lost(session, photo)
         known = session.get(Photo, photo) if photo else None
         why = f"the device lost a photo: {body.why}"
         if known is not None and known.state != State.ARRIVING:

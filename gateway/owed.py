@@ -45,6 +45,12 @@ def expect(session: Session, signed: SignedEntry, body: Sealed, *, at_ms: int) -
         )
 
 
+def lost(session: Session, photo: str | None) -> None:
+    """It is not to come any more: its loss is on the worklist."""
+    if photo is not None:
+        session.execute(delete(Expected).where(Expected.photo == photo))
+
+
 class Owed:
     """Looks around now and then; ``clock`` gives milliseconds since 1970 UTC."""
 

@@ -60,6 +60,43 @@ def test_P10_a_wrong_setting_is_named(
     assert problem in str(caught.value)
 
 
+IDENTITY = "[broker]\nhost='b'\n[identity]\nauthority='MRN'\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "setting", "problem"),
+    [
+        ("[broker]\nhost='b'\n[identity]\nband_pattern='x'", "identity.authority", "is missing"),
+        (f"{IDENTITY}bed_alone='file'", "identity.risk_owner", "the name of who answers"),
+        (f"{IDENTITY}risk_owner='me'", "identity.risk_owner", "belongs to bed_alone"),
+        (f"{IDENTITY}bed_alone='perhaps'", "identity.bed_alone", "must be one of"),
+        (f"{IDENTITY}band_pattern='('", "identity.band_pattern", "is no regular expression"),
+        (f"{IDENTITY}band_pattern='(a)(b)'", "identity.band_pattern", "one group at most"),
+        (f"{IDENTITY}zone='Mars'", "identity.zone", "Europe/Berlin"),
+        (f"{IDENTITY}[identity.adt]\nhost='0.0.0.0'", "identity.adt.host", "are needed"),
+        (f"{IDENTITY}[identity.adt]\nkey='k'", "identity.adt.certificate", "go together"),
+        (f"{IDENTITY}[identity.fhir]\nurl='https://f'", "identity.fhir.location_system", "missing"),
+        (f"{IDENTITY}autority='x'", "identity.autority", "did you mean identity.authority?"),
+        ("[broker]\nhost='b'\n[store]\nurl='mysql://h/d'", "store.url", "use postgresql://"),
+        ("[broker]\nhost='b'\n[store]\nurl='x'", "store.url", "use postgresql://"),
+        ("[broker]\nhost='b'\n[worklist]\nescalate_minutes=0", "worklist.escalate_minutes", "use"),
+    ],
+)
+def test_P10_a_wrong_setting_of_identity_or_store_is_named(
+    tmp_path: Path, text: str, setting: str, problem: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        load(tmp_path, text)
+    assert caught.value.setting == setting
+    assert problem in str(caught.value)
+
+
+def test_a_password_in_the_settings_is_refused_and_not_repeated(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="name a passfile") as caught:
+        load(tmp_path, "[broker]\nhost='b'\n[store]\nurl='postgresql://u:hunter2@h/d'")
+    assert "hunter2" not in str(caught.value)
+
+
 # -- keys -----------------------------------------------------------------------------------------
 
 
