@@ -12,6 +12,8 @@ import json
 import os
 import subprocess
 import sys
+import threading
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
@@ -44,8 +46,36 @@ class Style:
     organization: str = ""
 
 
+class _Made:
+    """The report that a thread has made last, for as long as its record lives."""
+
+    def __init__(self, record: Record, style: Style, pdf: bytes) -> None:
+        self._record = weakref.ref(record, self._forget)
+        self._style = style
+        self.pdf = pdf
+
+    def is_of(self, record: Record, style: Style) -> bool:
+        return self._record() is record and self._style == style
+
+    def _forget(self, _: object) -> None:
+        self.pdf = b""
+
+
+_of_thread = threading.local()
+
+
 def make_report(record: Record, style: Style) -> bytes:
-    """Return the PDF. Raises ReportError."""
+    """Return the PDF. Raises ReportError.
+
+    Several record systems get the same record one after the other: it is set once for them.
+    """
+    made: _Made | None = getattr(_of_thread, "made", None)
+    if made is None or not made.is_of(record, style):
+        made = _of_thread.made = _Made(record, style, _set(record, style))
+    return made.pdf
+
+
+def _set(record: Record, style: Style) -> bytes:
     with _in_memory(record.jpeg) as picture:
         data = plain_all(describe(record, style) | {"picture": _picture(record, style, picture)})
         try:

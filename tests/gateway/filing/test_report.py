@@ -53,7 +53,14 @@ def test_it_is_tagged_embeds_its_fonts_and_says_its_language(language: str) -> N
 def test_the_photo_is_in_it_byte_for_byte_and_the_same_record_gives_the_same_report() -> None:
     one, two = (make_report(record(), Style()) for _ in range(2))
     assert one == two
+    assert one is not two
     assert picture() in one
+
+
+def test_it_is_set_once_for_all_record_systems_of_one_record() -> None:
+    one = record()
+    assert make_report(one, Style()) is make_report(one, Style())
+    assert make_report(one, Style("de")) != make_report(one, Style())
 
 
 def facts(one: Record, style: Style | None = None) -> dict[str, str]:
