@@ -42,10 +42,12 @@ SCENE = Path(__file__).parents[1] / "appliance" / "simulator" / "scenes" / "reti
 
 
 def photograph() -> bytes:
-    """A 12 MP JPEG as the device would write it."""
+    """A 12 MP JPEG as the device would write it: with a sensor's noise."""
     out = io.BytesIO()
+    noise = Image.effect_noise((4056, 3040), 12).convert("RGB")
     with Image.open(SCENE) as image:
-        image.convert("RGB").resize((4056, 3040)).save(out, "JPEG", quality=92)
+        large = image.convert("RGB").resize(noise.size)
+        Image.blend(large, noise, 0.5).save(out, "JPEG", quality=92)
     return out.getvalue()
 
 
