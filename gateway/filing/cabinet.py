@@ -18,7 +18,7 @@ from sqlalchemy.orm import Session
 
 from gateway.filing.base import Filed, FilingError, Sink
 from gateway.filing.record import FIRST, Assignment, Record
-from gateway.filing.waiting import wait_ms
+from gateway.filing.waiting import Patience, wait_ms
 from gateway.receipts import clip
 from gateway.store import Filing, Photo, Stand
 
@@ -76,6 +76,7 @@ class Cabinet:
         self.assigned = assigned
         self._clock = clock
         self._ring = ring
+        self._patience = Patience()
         self._in_hand: set[str] = set()
         self._lock = threading.Lock()
 
@@ -110,13 +111,15 @@ class Cabinet:
         problems: dict[str, str] = {}
         for sink in self.required:
             try:
-                placed[sink.name] = sink.file(record)
+                with self._patience.with_(sink.name):
+                    placed[sink.name] = sink.file(record)
             except FilingError as e:
                 problems[sink.name] = str(e)
         for sink in self.required:
             try:
                 if sink.name in placed:
-                    sink.read_back(record, placed[sink.name])
+                    with self._patience.with_(sink.name):
+                        sink.read_back(record, placed[sink.name])
             except FilingError as e:
                 problems[sink.name] = str(e)
         outcome = Outcome(record.assignment, placed, problems)

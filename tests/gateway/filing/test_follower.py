@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from sqlalchemy import create_engine, text
 
-from gateway.filing.waiting import LONGEST_MS, SHORTEST_MS, wait_ms
+from gateway.filing.base import FilingError
+from gateway.filing.waiting import LONGEST_MS, SHORTEST_MS, Patience, wait_ms
 from tests.gateway.bedside import Device, Photo
 from tests.gateway.hospital import Hospital
 from wire.messages import Status
@@ -155,6 +156,32 @@ def test_the_sealed_copy_stays_until_everybody_has_the_photo(
     hospital.look_around()
     hospital.sync(device, device.batch())  # behind the look around, on the same desk
     assert sealed.exists()
+
+
+def test_a_record_system_that_fails_slowly_is_left_alone_for_twice_as_long() -> None:
+    now = [100.0]
+    patience = Patience(lambda: now[0], slow=3)
+
+    def ask(sink: str, seconds: float) -> None:
+        with patience.with_(sink):
+            now[0] += seconds
+            raise FilingError(f"{sink} did not answer in time")
+
+    def asked(sink: str, seconds: float) -> str:
+        with pytest.raises(FilingError) as caught:
+            ask(sink, seconds)
+        return str(caught.value)
+
+    for _ in range(3):
+        assert asked("dicom", 2.9) == "dicom did not answer in time"
+    assert asked("fhir", 30) == "fhir did not answer in time"
+    for later in (0, 59):
+        now[0] += later
+        assert asked("fhir", 0).endswith("did not answer in time; it is left alone for a while")
+    assert asked("dicom", 0) == "dicom did not answer in time"
+    now[0] += 1
+    with patience.with_("fhir"):
+        pass
 
 
 def test_waiting_grows_and_is_never_the_same_for_all() -> None:
