@@ -119,7 +119,9 @@ class Picamera2Camera:
         except (OSError, RuntimeError) as e:
             if getattr(e, "errno", None) == errno.ENOMEM or "allocate" in str(e):
                 raise CameraError(FaultCode.NO_MEMORY, _NO_MEMORY) from e
-            raise CameraError(FaultCode.NO_CAMERA, f"the camera does not start: {e}") from e
+            # Picamera2 says "__init__ sequence did not complete"; what it met is the cause.
+            why = e.__cause__ or e
+            raise CameraError(FaultCode.NO_CAMERA, f"the camera does not start: {why}") from e
 
     def _configure(self) -> None:
         streams = {

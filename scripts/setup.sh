@@ -46,7 +46,7 @@ has_venv() { "$python" -c 'import ensurepip, venv' 2>/dev/null; }
 has_postgresql() { compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || has_program initdb; }
 has_program() { command -v "$1" >/dev/null; }
 
-missing_packages() { # missing_packages runtime|dev|interop: Debian's names, one a line
+missing_packages() { # missing_packages runtime|dev|image|interop: Debian's names, one a line
   has_venv || echo python3-venv
   has_program mosquitto || echo mosquitto
   has_library libturbojpeg.so.0 || echo libturbojpeg0
@@ -62,6 +62,13 @@ missing_packages() { # missing_packages runtime|dev|interop: Debian's names, one
   [ "$1" = runtime ] || has_program npm || echo npm
   [ "$1" = runtime ] || has_program chromium || echo chromium
   [ "$1" = runtime ] || has_postgresql || echo postgresql
+  if [ "$1" = image ]; then
+    has_program qemu-system-x86_64 || echo qemu-system-x86
+    has_program mmdebstrap || echo mmdebstrap
+    has_program mke2fs || echo e2fsprogs
+    has_program swtpm || echo swtpm
+    [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || echo debian-archive-keyring
+  fi
 }
 
 # Debian makes and starts a database with the package, unless this file says otherwise; the tests
@@ -176,7 +183,7 @@ make_node_modules() {
   done < <(find "$root/tests" -name node_modules -prune -o -name package-lock.json -print)
 }
 
-set_up() { # set_up runtime|dev|interop
+set_up() { # set_up runtime|dev|image|interop
   local kind=$1 lock=requirements-dev.lock packages
   [ "$kind" != runtime ] || lock=requirements.lock
   python=$(find_python) || exit 1

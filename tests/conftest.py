@@ -34,6 +34,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         help="how many processes the crash campaign kills (default: %(default)s)",
     )
     parser.addoption(
+        "--image-cache",
+        metavar="FOLDER",
+        default=str(Path.home() / ".cache" / "wardseal" / "image"),
+        help="where ./test --image keeps the emulated device (default: %(default)s)",
+    )
+    parser.addoption(
         "--kill-seed",
         type=int,
         default=2,

@@ -19,6 +19,7 @@ from appliance.config import load
 from appliance.darkroom import camera_of
 from appliance.frame import Frame
 from appliance.orders import Capture, Idle, Line, Open, Ready, Sealed, Verdict
+from base.notify import Notifier
 from wire import envelope, keyset, signing
 from wire.envelope import Header, Private
 from wire.hpke import RecipientPublic
@@ -36,6 +37,8 @@ class NaiveDarkroom:
 
     def live(self) -> None:
         """Carry out orders until the panel hangs up."""
+        self._camera.prepare()
+        Notifier().send(READY=1)
         self._line.send(Idle(os.getpid()))
         while True:
             match self._line.receive():
@@ -50,7 +53,7 @@ class NaiveDarkroom:
                     return
 
     def _capture(self, fields: dict[str, object]) -> None:
-        with self._camera.capture(5) as frame:
+        with self._camera.capture(30) as frame:
             jpeg = _encode(frame)
         content = envelope.content_prefix(Private("W3-12", {"poor": []}), len(jpeg)) + jpeg
         header = Header(**fields, length=len(content))  # type: ignore[arg-type]

@@ -95,6 +95,10 @@ def core_dump_limit() -> None:
         raise OSError(errno.EPERM, "no core dumps")
 
 
+def open_device(name: str) -> None:
+    os.close(os.open(f"/dev/{name}", os.O_RDWR | os.O_NONBLOCK))
+
+
 def seen_in_proc(pid: int) -> None:
     os.stat(f"/proc/{pid}")
 
@@ -157,6 +161,13 @@ def doors(others: dict[str, int]) -> dict[str, Callable[[], object]]:
             0, os.SCHED_FIFO, os.sched_param(1)
         ),
         "leave a core dump": core_dump_limit,
+        "read the pins": lambda: open_device("gpiochip0"),
+        "speak to the display": lambda: open_device("i2c-1"),
+        "open the camera": lambda: open_device("video0"),
+        "open the camera's media": lambda: open_device("media0"),
+        "take frame memory": lambda: open_device("dma_heap/system"),
+        "read the disk": lambda: open_device("vda"),
+        "read the machine's memory": lambda: open_device("mem"),
     }
     for name, pid in others.items():
         found[f"see the {name} in /proc"] = lambda pid=pid: seen_in_proc(pid)  # type: ignore[misc]

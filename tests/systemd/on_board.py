@@ -18,6 +18,7 @@ from typing import Any
 from appliance.simulator.remote import Remote
 from cli.virtual_site import Virtual, VirtualSite
 from tests.systemd.container import CHECKOUT, MOVED_PYTHON, STARTED
+from tests.systemd.unit_file import door_unit
 from tests.waiting import until
 
 OUT = Path("/out")
@@ -135,24 +136,12 @@ def what_was_on_the_way(site: VirtualSite) -> None:
 
 def try_doors(role: str, unit: str) -> None:
     """Run the probe as ``unit`` is run: the same file, with another command."""
-    text = (UNITS / unit).read_text()
     roles = {"panel": pid_of(PANEL), "uplink": pid_of(UPLINK)}
-    others = " ".join(f"{name}={pid}" for name, pid in roles.items() if name != role)
-    for pattern, text_instead in (
-        (r"ExecStart=.*", f"ExecStart=/usr/lib/wardseal/venv/bin/python -P /run/doors.py {others}"),
-        (r"Type=notify", "Type=oneshot"),
-        (r"(Restart|WatchdogSec|TimeoutStartSec)=.*", ""),
-        (r"StandardInput=socket", "StandardInput=null"),
-        (r"Standard(Output|Error)=.*", ""),
-        (r"RuntimeDirectory=.*", "RuntimeDirectory=wardseal-door"),
-        (r"WorkingDirectory=.*", ""),
-    ):
-        text = re.sub(f"(?m)^{pattern}$", text_instead, text)
+    others = {name: pid for name, pid in roles.items() if name != role}
     answers = OUT / f"doors-{role}"
-    text += f"\n[Service]\nStandardOutput=file:{answers}\n"
     # A name that begins like the others, so that the shared walls stand around it too.
     probe = Path(f"/run/systemd/system/wardseal-{role}-doors.service")
-    probe.write_text(text)
+    probe.write_text(door_unit((UNITS / unit).read_text(), others, "/run/doors.py", str(answers)))
     own = UNITS / f"{unit}.d"
     if own.is_dir():
         shutil.copytree(own, f"{probe}.d")

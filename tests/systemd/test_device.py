@@ -13,58 +13,9 @@ import pytest
 
 from tests.systemd import container
 from tests.systemd.on_board import WATCHDOG
+from tests.systemd.who_may import OPEN
 
 pytestmark = pytest.mark.journey
-
-SETTINGS = "read the settings"
-OPEN = {
-    "panel": {
-        SETTINGS,
-        "be handed device.key",
-        "list sealing",
-        "write sealing",
-        "list outbox",
-        "read an envelope",
-        "read its entries",
-        "change an envelope",
-        "move an envelope",
-        "write outbox",
-        "list mailbox",
-        "write mailbox",
-        "forge a doorbell",  # it hangs up its own there
-        "ring at the panel",
-        "ring at the uplink",
-        "knock at the darkroom",
-        "read the ledger",
-        "read how far the ledger is durable",
-        "write the ledger",
-        "add to the ledger's folder",
-        "list the state",
-        "write the state",
-    },
-    "darkroom": {
-        SETTINGS,
-        "list sealing",
-        "write sealing",
-        "open a netlink socket",  # in a network of its own, with nobody else in it
-    },
-    "uplink": {
-        SETTINGS,
-        "be handed tls.key",
-        "list outbox",
-        "read an envelope",
-        "read its entries",
-        "list mailbox",
-        "write mailbox",
-        "ring at the panel",
-        "ring at the uplink",
-        "read the ledger",
-        "read how far the ledger is durable",
-        "open an internet socket",
-        "reach this machine",
-        "reach the hospital's network",
-    },
-}
 
 
 @pytest.fixture(scope="session")

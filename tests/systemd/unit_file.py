@@ -58,3 +58,22 @@ def mebibytes(text: str) -> int:
     """``288M`` as a number."""
     assert text.endswith("M"), text
     return int(text[:-1])
+
+
+def door_unit(text: str, others: dict[str, int], program: str, answers: str) -> str:
+    """A role's unit with its command changed to doors.py, and nothing else that shuts a door.
+
+    ``others``: process ids of the other roles; ``answers``: the file that it writes.
+    """
+    words = " ".join(f"{name}={pid}" for name, pid in others.items())
+    for pattern, instead in (
+        (r"ExecStart=.*", f"ExecStart=/usr/lib/wardseal/venv/bin/python -P {program} {words}"),
+        (r"Type=notify", "Type=oneshot"),
+        (r"(Restart|WatchdogSec|TimeoutStartSec)=.*", ""),
+        (r"StandardInput=socket", "StandardInput=null"),
+        (r"Standard(Output|Error)=.*", ""),
+        (r"RuntimeDirectory=.*", "RuntimeDirectory=wardseal-door"),
+        (r"WorkingDirectory=.*", ""),
+    ):
+        text = re.sub(f"(?m)^{pattern}$", instead, text)
+    return f"{text}\n[Service]\nStandardOutput=file:{answers}\n"
