@@ -432,6 +432,16 @@ def test_libcamera_s_errors_become_words(
     eye.close()
 
 
+def test_what_picamera2_met_is_said_and_not_that_it_met_something(
+    module: Module, tmp_path: Path
+) -> None:
+    Device.broken = RuntimeError("Camera __init__ sequence did not complete.")
+    Device.broken.__cause__ = RuntimeError("no such device")
+    eye = on_standin(module, tmp_path)
+    with pytest.raises(CameraError, match="the camera does not start: no such device"):
+        eye.open()
+
+
 def test_an_empty_list_of_cameras_is_told_apart_from_a_missing_tuning_file(
     module: Module, tmp_path: Path
 ) -> None:

@@ -1,4 +1,7 @@
-"""The emulated device and its hospital. Everything here is behind ``./test --image``."""
+"""The emulated device and its hospital. Everything here is behind ``./test --image``.
+
+One device is started for all tests; each finds it ready, and leaves it so.
+"""
 
 import shutil
 import subprocess
@@ -23,7 +26,7 @@ def image(pytestconfig: pytest.Config) -> Path:
     return Path(made.stdout.strip())
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def site(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[VirtualSite]:
     """Broker and gateway on this machine, with the keys that the device was enrolled with."""
     state = tmp_path_factory.mktemp("site")
@@ -34,7 +37,7 @@ def site(image: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Virt
         yield site
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def machine(
     image: Path, site: VirtualSite, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Machine]:
@@ -45,7 +48,7 @@ def machine(
         yield machine
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def ward(machine: Machine) -> Ward:
     """Somebody beside it."""
     return Ward(machine)

@@ -9,13 +9,12 @@ import base64
 import contextlib
 import json
 import secrets
-import shutil
 import signal
 import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -45,6 +44,7 @@ class Machine:
         self.disk = folder / "ledger.ext4"
         self.console = folder / "console"
         self._qemu: subprocess.Popen[bytes] | None = None
+        self._tpm: subprocess.Popen[bytes] | None = None
         self._monitor: _Talk | None = None
         self._agent: _Talk | None = None
         self.booted = 0.0
@@ -55,7 +55,7 @@ class Machine:
 
     # -- power
 
-    def power_on(self, *words: str, devices: Sequence[str] = ()) -> None:
+    def power_on(self, *words: str) -> None:
         """Start it; ``words`` come after the image's kernel command line."""
         given = (self._image / "cmdline").read_text().strip()
         line = f"root=/dev/vda console=ttyS0 quiet {given} {' '.join(words)}".strip()
@@ -81,7 +81,9 @@ class Machine:
             "-netdev", f"user,id=ward,restrict=on,guestfwd=tcp:10.0.2.100:8883-cmd:{relay}",
             "-device", "virtio-net-pci,netdev=ward",
             "-qmp", f"unix:{talks[0]},server=on,wait=off",
-            "-serial", f"file:{self.console}", *devices,
+            "-chardev", f"socket,id=tpm,path={self._start_tpm()}",
+            "-tpmdev", "emulator,id=tpm,chardev=tpm", "-device", "tpm-crb,tpmdev=tpm",
+            "-serial", f"file:{self.console}",
         ]
         # fmt: on
         self.booted = time.monotonic()
@@ -91,6 +93,20 @@ class Machine:
         self._monitor = _Talk(talks[0])
         self._monitor.line(10)  # its greeting
         self._monitor.ask({"execute": "qmp_capabilities"}, 10)
+
+    def _start_tpm(self) -> Path:
+        """Start a TPM; what it knows outlives a power cut, as a chip's would."""
+        state, door = self._folder / "tpm", self._folder / "tpm.sock"
+        state.mkdir(exist_ok=True)
+        door.unlink(missing_ok=True)
+        # fmt: off
+        self._tpm = subprocess.Popen([
+            "swtpm", "socket", "--tpm2", "--tpmstate", f"dir={state}",
+            "--ctrl", f"type=unixio,path={door},terminate",
+        ])
+        # fmt: on
+        until(door.exists, 10, "the TPM to start")
+        return door
 
     def wait_for_agent(self, seconds: float = 240) -> None:
         """Return when commands can be run in it."""
@@ -110,6 +126,10 @@ class Machine:
             self._qemu.send_signal(signal.SIGKILL)
             self._qemu.wait()
             self._qemu = None
+        if self._tpm is not None:
+            self._tpm.kill()  # it ends by itself with QEMU, in its own time
+            self._tpm.wait()
+            self._tpm = None
         for talk in (self._monitor, self._agent):
             if talk is not None:
                 talk.close()
@@ -234,8 +254,3 @@ class _Talk:
 
     def close(self) -> None:
         self._socket.close()
-
-
-def missing_programs() -> list[str]:
-    """What an emulated machine takes and is not here."""
-    return [name for name in (_QEMU, "mke2fs") if shutil.which(name) is None]

@@ -7,7 +7,7 @@ import pytest
 from cli.virtual_site import VirtualSite
 from tests.image.hospital import PANEL, UPLINK, show, wait_for_photos, wait_until_ready
 from tests.image.machine import Machine
-from tests.image.test_real_stack import finish, take_photo
+from tests.image.nurse import finish, take_photo
 from tests.image.ward import Ward
 from tests.systemd.unit_file import ROLES, door_unit
 from tests.systemd.who_may import HARDWARE, OPEN

@@ -114,6 +114,20 @@ def test_the_kernel_s_command_line_has_what_the_target_needs(root: Path) -> None
     assert ("cgroup_enable=memory" in line) == (root / "boot/firmware").exists()
 
 
+def test_the_root_of_debian_s_image_is_read_only_and_the_ledger_is_on_a_disk_of_its_own(
+    tmp_path: Path,
+) -> None:
+    root = install(tmp_path, "debian")
+    places = {line.split()[1]: line.split() for line in words(root / "etc/fstab")}
+    assert set(places) == {"/", "/var", "/var/lib/wardseal"}
+    assert "ro" in places["/"][3].split(",")
+    assert places["/var"][2] == "tmpfs" and "noswap" in places["/var"][3].split(",")
+    kept = places["/var/lib/wardseal"]
+    assert kept[2] == "ext4" and {"data=journal", "noexec"} <= set(kept[3].split(","))
+    assert kept[5] == "2", "looked through after a power cut"
+    assert "ro" in (root / "usr/share/wardseal/cmdline").read_text().split()
+
+
 FIRMWARE = (
     "console=serial0,115200 console=tty1 root=PARTUUID=1234-02 rootfstype=ext4 rootwait quiet\n"
 )

@@ -5,90 +5,30 @@ pins, camera and display are the kernel's (gpio-sim, vimc, an I2C bus of ours). 
 started for all of these tests, which build on each other in their order.
 """
 
-import copy
-from datetime import UTC, datetime, timedelta
-
 import numpy as np
 import pytest
 from PIL import Image
 
-from appliance import signals
-from appliance.screen import Screen, WallTimes, view
+from appliance.screen import Screen
 from cli.virtual_site import VirtualSite
-from tests.appliance.rehearsal import Rehearsal
 from tests.image import physical
-from tests.image.guest.make_site import BED
 from tests.image.guest.wardseal_yuv import yuv420
-from tests.image.hospital import (
-    book,
-    darkroom,
-    naive_darkrooms,
-    wait_for_photos,
-    wait_until_ready,
-)
+from tests.image.hospital import book, naive_darkrooms, wait_for_photos, wait_until_ready
 from tests.image.machine import Machine
+from tests.image.nurse import filed_at, finish, open_window, take_photo, until_settled
 from tests.image.scene import HEIGHT, WIDTH, rgb
-from tests.image.ward import CAPTURE, CONSENT, Ward
+from tests.image.ward import Ward
 from tests.waiting import until
 
 pytestmark = pytest.mark.image
-
-SCENE = "/sys/module/vimc/parameters/scene"
-
-
-def look_at(machine: Machine, scene: int) -> None:
-    """Put something else before the lens."""
-    machine.shell(f"echo {scene} >{SCENE}")
-
-
-def said(ward: Rehearsal) -> Screen:
-    """What the screen has to say in this state."""
-    return view(ward.state, ward.now, "en", place=BED.upper(), times=WallTimes(0, UTC))
-
-
-def open_window() -> Rehearsal:
-    ward = Rehearsal()
-    ward.open_window()
-    return ward
-
-
-def filed_at(state: Rehearsal, n: int, minutes: int) -> Screen:
-    """The screen once the hospital has signed, so many minutes from now."""
-    when = datetime.now(UTC) + timedelta(minutes=minutes)
-    other = copy.deepcopy(state)
-    other.tell(signals.Filed(other.now, n, int(when.timestamp() * 1000)))
-    return said(other)
-
-
-def take_photo(ward: Ward, machine: Machine, scene: int) -> None:
-    """From CONSENT to the end of a CAPTURE, and then look at something else."""
-    look_at(machine, scene)
-    ward.press(CONSENT)
-    ward.wait_for(said(open_window()))
-    ward.press(CAPTURE)
-    rehearsed = open_window()
-    rehearsed.photo()
-    rehearsed.wait(4)
-    ward.wait_for(said(rehearsed))
-    look_at(machine, scene + 1)
-
-
-def finish(ward: Ward, machine: Machine) -> None:
-    """End the window; return when nothing of its darkroom is left."""
-    last = darkroom(machine)
-    ward.press(CONSENT)
-    until(lambda: not ward.lamp and darkroom(machine) != last, 60, "the darkroom to end")
 
 
 def test_the_device_comes_up_read_only_and_with_nothing_that_keeps_memory(
     machine: Machine,
 ) -> None:
-    mounts = dict(line.split()[1::2] for line in machine.shell("cat /proc/mounts").splitlines())
-    options = {
-        place: set(line.split()[3].split(","))
-        for line in machine.shell("cat /proc/mounts").splitlines()
-        for place in [line.split()[1]]
-    }
+    lines = [line.split() for line in machine.shell("cat /proc/mounts").splitlines()]
+    mounts = {place: kind for _, place, kind, *_ in lines}
+    options = {place: set(words.split(",")) for _, place, _, words, *_ in lines}
     assert "ro" in options["/"]
     assert mounts["/var/lib/wardseal"] == "ext4"
     for room in ("/run/wardseal", "/run/wardseal/mailbox", "/var"):
@@ -107,26 +47,26 @@ def test_P2_P5_a_photo_from_a_pressed_pin_to_FILED_on_the_display(
     # Left alone for a minute it has gone dark.
     ward.wait_for(Screen(), 120)
     assert not ward.lamp
+    before = set(wait_for_photos(site, 0))
     take_photo(ward, machine, 3)
     assert ward.lamp, "P2: the camera can see"
-    (jpeg,) = wait_for_photos(site, 1)
+    (jpeg,) = set(wait_for_photos(site, len(before) + 1)) - before
     finish(ward, machine)
     assert not ward.lamp
-    filed = open_window()
-    n = filed.photo()
-    filed.consent()
-    filed.wait(6)
-    (fate,) = book(machine, site).fates()
-    assert fate.outcome == "FILED"
-    screens = [filed_at(filed, n, minutes) for minutes in range(-5, 1)]
+    rehearsed = open_window()
+    n = rehearsed.photo()
+    rehearsed.consent()
+    rehearsed.wait(6)
+    screens = [filed_at(rehearsed, n, minutes) for minutes in range(-5, 1)]
     assert screens[0].words[0] == "FILED"
-    until(lambda: any(map(ward.shows, screens)), 30, "FILED and the time on the display")
+    until(lambda: any(map(ward.shows, screens)), 60, "FILED and the time on the display")
     with Image.open(jpeg) as picture:
         luma = np.asarray(picture.convert("YCbCr"))[..., 0]
     assert luma.shape == (HEIGHT, WIDTH)
     frame = yuv420(rgb(3), WIDTH, HEIGHT)[: WIDTH * HEIGHT].reshape(HEIGHT, WIDTH)
     assert np.abs(luma.astype(int) - frame).mean() < 3, "it is the frame that was before the lens"
     ledger = book(machine, site)
+    assert ledger.fates()[-1].outcome == "FILED"
     assert not ledger.problems and not ledger.torn
 
 
@@ -169,8 +109,3 @@ def test_P3_the_same_scan_catches_a_naive_darkroom(
     assert found["frame as it is encoded"] > 100, findings
     assert found["JPEG"] > 1000, findings
     assert found["mlkem768-x25519 content key"] > 0, findings
-
-
-def until_settled(machine: Machine, site: VirtualSite) -> None:
-    """The device has its receipt and has wiped the envelope."""
-    until(lambda: book(machine, site).fates()[-1].settled, 60, "the photo to be wiped")

@@ -12,7 +12,7 @@ from tests.image.hospital import (
     wait_until_ready,
 )
 from tests.image.machine import Machine
-from tests.image.test_real_stack import finish, take_photo
+from tests.image.nurse import finish, take_photo
 from tests.image.ward import CONSENT, LAMP, Ward
 from tests.waiting import until
 

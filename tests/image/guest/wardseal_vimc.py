@@ -15,7 +15,7 @@ from typing import Any, Self
 import numpy as np
 from picamera2.picamera2 import Picamera2 as _Picamera2
 from picamera2.request import MappedArray as _MappedArray
-from wardseal_yuv import yuv420
+from wardseal_yuv import yuv420  # type: ignore[import-not-found]  # beside it, there
 
 _PER_SMALL_PIXEL = 2
 """The small stream has every second pixel of the large one, in both directions."""
