@@ -102,7 +102,7 @@ class Machine:
         # fmt: off
         self._tpm = subprocess.Popen([
             "swtpm", "socket", "--tpm2", "--tpmstate", f"dir={state}",
-            "--ctrl", f"type=unixio,path={door},terminate",
+            "--ctrl", f"type=unixio,path={door}", "--terminate",
         ])
         # fmt: on
         until(door.exists, 10, "the TPM to start")
