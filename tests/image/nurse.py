@@ -56,8 +56,9 @@ def take_photo(ward: Ward, machine: Machine, scene: int) -> None:
 def finish(ward: Ward, machine: Machine) -> None:
     """End the window; return when nothing of its darkroom is left."""
     last = darkroom(machine)
-    ward.press(CONSENT)
-    until(lambda: not ward.lamp and darkroom(machine) != last, 60, "the darkroom to end")
+    if ward.lamp:  # a window has its own end, too
+        ward.press(CONSENT)
+    until(lambda: not ward.lamp and darkroom(machine) != last, 120, "the darkroom to end")
 
 
 def until_settled(machine: Machine, site: VirtualSite) -> None:

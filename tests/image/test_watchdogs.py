@@ -12,8 +12,8 @@ from tests.image.hospital import (
     wait_until_ready,
 )
 from tests.image.machine import Machine
-from tests.image.nurse import finish, take_photo
-from tests.image.ward import CONSENT, LAMP, Ward
+from tests.image.nurse import finish, open_window, said, take_photo
+from tests.image.ward import CONSENT, Ward
 from tests.waiting import until
 
 pytestmark = pytest.mark.image
@@ -25,7 +25,7 @@ def test_a_hung_darkroom_is_ended_while_it_holds_the_camera_and_the_next_one_see
     wait_until_ready(machine)
     hung = darkroom(machine)
     ward.press(CONSENT)
-    until(lambda: ward.lamp, 30, f"the lamp on pin {LAMP}")
+    ward.wait_for(said(open_window()))
     pid = show(machine, hung, "MainPID")
     machine.shell(f"kill -STOP {pid}")
     until(lambda: not show(machine, hung, "MainPID").strip("0"), 200, "the watchdog to end it")

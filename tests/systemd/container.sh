@@ -12,6 +12,8 @@ ROOT="$WORK/root"
 systemd-sysusers --root="$ROOT" "$ROOT/usr/lib/sysusers.d/wardseal.conf"
 # No photos of patients are taken in here, and nothing starts before it has its keys.
 rm "$ROOT/etc/wardseal/production"
+# The image's disks are not here.
+rm "$ROOT/etc/fstab"
 rm "$ROOT/etc/systemd/system/multi-user.target.wants/wardseal.target"
 if [ "$NOSWAP" = no ]; then rm "$ROOT"/etc/systemd/system/run-wardseal*.d/90-noswap.conf; fi
 
