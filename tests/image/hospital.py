@@ -24,7 +24,7 @@ def bring_up(machine: Machine, *words: str) -> float:
     return time.monotonic() - machine.booted
 
 
-def wait_until_ready(machine: Machine, seconds: float = 400) -> None:
+def wait_until_ready(machine: Machine, seconds: float = 900) -> None:
     """Return when panel and uplink run, the hospital is reached, and a darkroom waits."""
     until(lambda: show(machine, UPLINK, "StatusText") == "online", seconds, "the device online")
     until(lambda: darkroom(machine), seconds, "a darkroom that waits")

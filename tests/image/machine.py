@@ -108,7 +108,7 @@ class Machine:
         until(door.exists, 10, "the TPM to start")
         return door
 
-    def wait_for_agent(self, seconds: float = 240) -> None:
+    def wait_for_agent(self, seconds: float = 600) -> None:
         """Return when commands can be run in it."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:

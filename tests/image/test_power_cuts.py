@@ -68,7 +68,7 @@ def test_P5_P6_a_power_cut_leaves_a_whole_ledger_and_its_loss_is_said_on_both_si
 
     machine.power_on()
     machine.wait_for_agent()
-    until(lambda: show(machine, PANEL, "ActiveState") == "active", 400, "the panel")
+    until(lambda: show(machine, PANEL, "ActiveState") == "active", 600, "the panel")
     again = Ward(machine)
     until(lambda: again.shows(lost()), 60, "LOST on the display")
     ledger = book(machine, site)
