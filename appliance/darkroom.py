@@ -141,8 +141,9 @@ class Darkroom:
             self._close()
 
     def _live(self) -> Exit:
+        # Imports take what the machine takes: as long as the unit's TimeoutStartSec= allows.
+        self._camera.prepare()
         with self._limit(FaultCode.NO_CAMERA, "the camera's self-test hangs"):
-            self._camera.prepare()
             self._line.send(Idle(os.getpid(), *self._self_test()))
         with DefaultSelector() as selector:
             selector.register(self._line, EVENT_READ)
