@@ -70,6 +70,7 @@ def parser() -> ArgumentParser:
     _pki(commands)
     _run(commands)
     _patient(commands)
+    _share(commands)
     _console(commands)
     return top
 
@@ -365,6 +366,32 @@ them, uses, record systems, moves, who looked. The folder names the patient: giv
     export.add_argument("--config", required=True, type=Path, metavar="FILE")
     export.add_argument("folder", type=Path, metavar="DIR", help="a folder that does not exist yet")
     export.set_defaults(run="cli.patient:export")
+
+
+def _share(commands: _Command) -> None:
+    share = commands.add(
+        "share",
+        "make a file of one photo for one named person outside",
+        """
+On the gateway's machine, with its keys. Refused unless the table of uses allows it (not after an
+objection). Logged with recipient and reason before the file is written. The file opens with six
+words, made here and shown once: a PDF in any reader, or a web page in a desktop browser, offline.
+""",
+        """\
+  wardseal share 91ab...02 --to "Dr A. Osei, Hill Clinic" --reason "second opinion" \\
+      --by "J. Doe" --config gateway.toml -o photo.pdf
+  wardseal share 91ab...02 --to "Dr A. Osei, Hill Clinic" --reason "second opinion" \\
+      --by "J. Doe" --form html --config gateway.toml -o photo.html
+""",
+    )
+    share.add_argument("photo", metavar="PHOTO", help="the photo's id")
+    share.add_argument("--to", required=True, metavar="TEXT", help="the one person it is for")
+    share.add_argument("--reason", required=True, metavar="TEXT")
+    share.add_argument("--by", required=True, metavar="TEXT", help="who shares it")
+    share.add_argument("--form", choices=["pdf", "html"], default="pdf")
+    share.add_argument("--config", required=True, type=Path, metavar="FILE")
+    share.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
+    share.set_defaults(run="cli.share:share")
 
 
 def _console(commands: _Command) -> None:

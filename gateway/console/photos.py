@@ -13,6 +13,7 @@ from sqlalchemy import Select, func, select
 
 from base.errors import FormatError, VerificationError
 from gateway.console.tables import Viewing
+from gateway.sharing.desk import ShareRow
 from gateway.store import Filing, LedgerEntry, Photo, Presence, ReceiptRow, State, Store, Undo
 from wire import events, messages, signing
 from wire.ledger import EntryType, SignedEntry, open_entry
@@ -145,6 +146,7 @@ class Photos:
             receipts = session.scalars(
                 select(ReceiptRow).where(ReceiptRow.photo == photo).order_by(ReceiptRow.number)
             ).all()
+            shares = session.scalars(select(ShareRow).where(ShareRow.photo == photo)).all()
             undo = session.get(Undo, (row.device, row.intent))
             viewings = session.scalars(
                 select(Viewing).where(Viewing.subject == photo).order_by(Viewing.at_ms)
@@ -155,6 +157,10 @@ class Photos:
         steps += [step for filing in filings for step in _filed(filing)]
         steps += [_receipt(r) for r in receipts]
         steps += [Step(v.at_ms, v.name, f"looked at it ({v.what})") for v in viewings]
+        steps += [
+            Step(s.at_ms, s.by, f"shared it with {s.recipient} ({s.form})", s.reason, s.digest)
+            for s in shares
+        ]
         if undo is not None:
             steps.append(Step(undo.at_ms, "hospital", "withdrawal received", ""))
         consent = next((s for s, _ in mine if s.entry.type is EntryType.CONSENT), None)

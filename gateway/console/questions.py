@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from base.errors import FormatError
 from gateway.console.tables import Viewing
+from gateway.sharing.desk import ShareRow
 from gateway.store import LedgerEntry, Photo, State, Store, WorkItem, WorkKind
 from wire import events, shapes, signing
 from wire.ledger import TYP_ENTRY, Entry, EntryType
@@ -88,6 +89,12 @@ class Questions:
                 "Alarms",
                 "Something signed contradicts something else that was signed.",
                 lambda session: _work(session, WorkKind.ALARM),
+            ),
+            Question(
+                "shared",
+                "Shared outside",
+                "Who gave which photo to whom, and why.",
+                _shared,
             ),
             Question(
                 "viewings",
@@ -196,6 +203,11 @@ def _work(session: Session, kind: WorkKind) -> list[Row]:
     return [
         Row(r.opened_ms, r.device, r.why, r.subject if _is_photo(r.subject) else "") for r in rows
     ]
+
+
+def _shared(session: Session) -> list[Row]:
+    rows = session.scalars(select(ShareRow).order_by(ShareRow.id.desc()).limit(MOST))
+    return [Row(r.at_ms, "", f"{r.by} to {r.recipient}: {r.reason}", r.photo) for r in rows]
 
 
 def _viewings(session: Session) -> list[Row]:

@@ -3,7 +3,8 @@
 # Loading them puts their tables into Base.metadata.
 import gateway.console.tables
 import gateway.identity.tables
-import gateway.retention  # noqa: F401
+import gateway.retention
+import gateway.sharing.desk  # noqa: F401
 from gateway.store import Base
 
 METADATA = Base.metadata

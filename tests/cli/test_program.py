@@ -58,6 +58,7 @@ def test_these_are_the_commands() -> None:
         "patient export",
         "pki device",
         "pki init",
+        "share",
     ]
 
 
