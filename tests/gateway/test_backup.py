@@ -49,7 +49,10 @@ def test_P5_a_backup_of_a_working_gateway_comes_back_whole_on_either_database(
     device.undo(filed)
     hospital.sync(device, device.batch())
     hospital.look_around()
-    hospital.until(lambda: hospital.page(filed)["status"] != "filed", 10, "the objection")
+    hospital.until(
+        lambda: any(r.status == Status.UNDONE for r in hospital.receipts(filed)), 10, "UNDONE"
+    )
+    hospital.query(device, held)  # answered after what was begun before it
     file = tmp_path / "backup.tar"
     arguments = ["--config", str(hospital.config_file), str(file)]
     assert wardseal(["gateway", "backup", *arguments]) == 0
