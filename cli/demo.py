@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from appliance.simulator.bands import BADGE, BAND
 from appliance.simulator.remote import Remote
@@ -31,6 +31,9 @@ from cli.story import PhotoStory
 from cli.virtual_site import Virtual, VirtualSite, wait_for
 from wire import pem
 from wire.ledger import Report
+
+if TYPE_CHECKING:
+    from cli.virtual_console import VirtualConsole
 
 Say = Callable[[str], None]
 
@@ -124,26 +127,43 @@ def run(options: argparse.Namespace) -> int:
         if url is not None:
             say(f"The device, its ward and the hospital as a page: {url}")
         site.start()
+        console = _console(site) if served else None
         with Remote.connect(site.device.config.paths.world_socket, _STARTS_WITHIN) as remote:
             ward = Ward(site, remote, say, held.words(options.language))
             ward.wait_until_up()
             if steps is None:
                 from cli.demo_terminal import play
 
-                play(site, remote, ward, url)
+                assert console is not None
+                console.wait_until_up()
+                play(site, remote, ward, [f"in a browser: {url}", console.words])
             else:
                 press.perform(steps, ward, say)
                 ward.settle()
             result = ward.result()
             _summary(result, site, say)
             if options.json:
-                found = {**_as_json(result, site, ward), "urls": {"front_panel": url}}
+                urls = {"front_panel": url, "console": console and console.url}
+                found = {**_as_json(result, site, ward), "urls": urls}
+                if console is not None:
+                    console.wait_until_up()
+                    found["sign_in"] = {"login": console.login, "password": console.password}
                 print(json.dumps(found), flush=True)
             if options.hold:
+                if console is not None:
+                    console.wait_until_up()
+                    say(console.words)
                 say(f"Everything keeps running for {options.hold:g} s.")
                 time.sleep(options.hold)
         say(f"What this run has made stays in {site.state}")
         return 0 if result.good else 1
+
+
+def _console(site: VirtualSite) -> "VirtualConsole":
+    """Start the hospital's console beside the gateway."""
+    from cli import virtual_console
+
+    return virtual_console.start(site)
 
 
 @contextmanager

@@ -32,11 +32,10 @@ _HELP: Final = "c CONSENT   space CAPTURE   C hold CONSENT   b hold both   p pul
 _BRAILLE: Final = ((0x01, 0x08), (0x02, 0x10), (0x04, 0x20), (0x40, 0x80))
 
 
-def play(site: VirtualSite, remote: Remote, ward: "Ward", url: str | None) -> None:
-    """Draw the device and press its buttons until q is pressed; ``url``: the same as a page."""
+def play(site: VirtualSite, remote: Remote, ward: "Ward", lines: list[str]) -> None:
+    """Draw the device, press its buttons until q is pressed; ``lines`` stand below it at first."""
     with _raw_terminal():
         told: set[bytes] = set()
-        lines: list[str] = [f"in a browser: {url}"] if url else []
         while True:
             for photo in ward.result().photos:
                 if photo.id is not None and photo.status == "FILED" and photo.id not in told:

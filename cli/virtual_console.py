@@ -27,6 +27,11 @@ class VirtualConsole:
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
 
+    @property
+    def words(self) -> str:
+        """Where to go and what to type, for a terminal."""
+        return f"The hospital's console: {self.url} (name {self.login}, password {self.password!r})"
+
     def wait_until_up(self) -> None:
         """Return when it answers."""
         wait_for(self._answers, _STARTS_WITHIN, "the console to answer")

@@ -44,7 +44,8 @@ def test_P5_once_files_one_photo_and_says_where(tmp_path: Path) -> None:
     for pid in found["pids"].values():
         assert not Path(f"/proc/{pid}").exists(), "nothing is left running"
     assert not any(Path(folder).exists() for folder in found["tmpfs"])
-    assert found["urls"] == {"front_panel": None}, "nobody is there to look at a page"
+    nobody = {"front_panel": None, "console": None}
+    assert found["urls"] == nobody, "nobody is there to look at a page"
 
 
 def test_a_wristband_and_a_badge_that_are_held_into_the_view_are_in_the_record(
@@ -69,6 +70,9 @@ def test_a_demo_that_is_ended_takes_everything_with_it(tmp_path: Path) -> None:
         found = json.loads(demo.stdout.readline())
         url = found["urls"]["front_panel"]
         assert re.fullmatch(r"http://127\.0\.0\.1:\d+/[\w-]{22}/", url)
+        with urlopen(found["urls"]["console"]) as console:  # noqa: S310
+            assert b"Sign in" in console.read()
+        assert len(found["sign_in"]["password"].split()) == 6
         with urlopen(url) as page, urlopen(f"{url}live") as live:  # noqa: S310
             assert b"<title>Wardseal: a virtual ward device</title>" in page.read()
             assert live.readline() == b"event: device\n"
