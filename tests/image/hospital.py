@@ -83,6 +83,6 @@ def naive_darkrooms(machine: Machine) -> Iterator[None]:
 
 def _next_darkroom(machine: Machine) -> None:
     """Have the waiting one replaced by one that is started as the unit says now."""
-    waiting = darkroom(machine)
+    waiting = until(lambda: darkroom(machine), 300, "a darkroom that waits")
     machine.shell(f"systemctl daemon-reload; systemctl kill --signal=KILL '{waiting}'")
     until(lambda: darkroom(machine) not in {"", waiting}, 300, "another darkroom")
