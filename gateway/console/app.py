@@ -152,6 +152,7 @@ def _routes(
         get("/photos/{photo}", Area.PHOTOS, pages.photo),
         get("/photos/{photo}/picture.jpg", Area.PHOTOS, pages.picture),
         get("/photos/{photo}/small.jpg", Area.PHOTOS, pages.small, click=False),
+        post("/photos/{photo}/reason", Area.PHOTOS, pages.why),
         post("/photos/{photo}/resolve", Area.PHOTOS, whose.resolve),
         post("/photos/{photo}/move", Area.PHOTOS, whose.move),
         post("/photos/{photo}/moves/{move}", Area.PHOTOS, whose.decide),

@@ -1,11 +1,20 @@
-"""Every view is written down before it is shown: no row, no page."""
+"""Every view is written down before it is shown: no row, no page.
+
+A photo whose patient objected is looked at with a reason. The row that holds the reason is what
+opens the picture, for this person and for a while.
+"""
 
 from collections.abc import Callable
 from enum import StrEnum
+from typing import Final
+
+from sqlalchemy import select
 
 from gateway.console.accounts import Person
 from gateway.console.tables import Viewing
 from gateway.store import Store
+
+REASON_HOLDS_MS: Final = 15 * 60_000
 
 
 class What(StrEnum):
@@ -14,6 +23,7 @@ class What(StrEnum):
     LIST = "list"
     PHOTO = "photo"
     PICTURE = "picture"
+    REASON = "reason"
     PATIENT = "patient"
     WORKLIST = "worklist"
     LEDGERS = "ledgers"
@@ -33,7 +43,7 @@ class Audit:
         self._store = store
         self._clock = clock
 
-    def seen(self, person: Person, what: What, subject: str) -> None:
+    def seen(self, person: Person, what: What, subject: str, note: str = "") -> None:
         """Write one down. ``subject``: a photo's id, a filter, a ledger. Raises StoreError."""
         with self._store.begin() as session:
             session.add(
@@ -43,5 +53,17 @@ class Audit:
                     name=person.name,
                     what=what.value,
                     subject=subject[:200],
+                    note=note[:1000],
                 )
             )
+
+    def has_said_why(self, person: Person, photo: str) -> bool:
+        """Tell whether this person has given a reason for this photo a moment ago."""
+        given = select(Viewing.id).where(
+            Viewing.subject == photo,
+            Viewing.login == person.login,
+            Viewing.what == What.REASON.value,
+            Viewing.at_ms > self._clock() - REASON_HOLDS_MS,
+        )
+        with self._store.read() as session:
+            return session.execute(given.limit(1)).first() is not None

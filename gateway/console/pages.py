@@ -8,9 +8,9 @@ from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any, Final
 
-from starlette.datastructures import QueryParams
+from starlette.datastructures import FormData, QueryParams
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response, StreamingResponse
+from starlette.responses import FileResponse, RedirectResponse, Response, StreamingResponse
 
 from gateway.cases import Cases
 from gateway.console.audit import Audit, What
@@ -85,19 +85,40 @@ class Pages:
             "photo.html",
             story=story,
             seen=self._lightbox.picture(photo).is_file(),
+            closed=self._closed(visit, photo),
             assignments=self._cases.assignments(photo),
             moves=self._cases.moves(photo),
         )
 
+    def why(self, request: Request, visit: Visit, form: FormData) -> Response:
+        """Take the reason for which somebody reads a photo after an objection."""
+        photo, reason = _photo_id(request), str(form.get("reason", "")).strip()
+        if not reason:
+            raise Problem(400, "Say in a few words why you need to see it.")
+        self._audit.seen(visit.person, What.REASON, photo, reason)
+        return RedirectResponse(f"/photos/{photo}", 303)
+
+    def _closed(self, visit: Visit, photo: str) -> bool:
+        """Tell whether a reason must be given before the picture is shown."""
+        verdict = self._photos.verdict(photo)
+        if verdict is None or not verdict.reason:
+            return False
+        return not self._audit.has_said_why(visit.person, photo)
+
     def picture(self, request: Request, visit: Visit) -> Response:
         """Send the photo itself, as the device took it."""
         photo = _photo_id(request)
+        if self._closed(visit, photo):
+            raise Problem(403, "The patient objected: say first why you need to see it.")
         self._audit.seen(visit.person, What.PICTURE, photo)
         return _jpeg(self._lightbox.picture(photo))
 
     def small(self, request: Request, visit: Visit) -> Response:
         """Send the small one; the list it stands in is in the audit."""
-        return _jpeg(self._lightbox.small(_photo_id(request)))
+        photo = _photo_id(request)
+        if self._closed(visit, photo):
+            raise Problem(403, "The patient objected: say first why you need to see it.")
+        return _jpeg(self._lightbox.small(photo))
 
     def _filter(self, asked: QueryParams) -> Filter:
         day: date | None = self._today()

@@ -5,7 +5,7 @@ Only reading. Times are milliseconds since 1970 UTC; pages show them with their 
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from base.errors import FormatError, VerificationError
 from gateway.console.tables import Viewing
 from gateway.sharing.desk import ShareRow
 from gateway.store import Filing, LedgerEntry, Photo, Presence, ReceiptRow, State, Store, Undo
+from gateway.uses import Standing, Use, Verdict, may
 from wire import events, messages, signing
 from wire.ledger import EntryType, SignedEntry, open_entry
 from wire.ledger_words import Numbers, meaning
@@ -113,6 +114,17 @@ class Photos:
             ).all()
         return Page(tuple(map(listed, rows[:PAGE])), total, len(rows) > PAGE)
 
+    def verdict(self, photo: str) -> Verdict | None:
+        """Return whether a photo may be read for care; None when it is not known.
+
+        One that waits for a person, in no record yet, is read to find out whose it is.
+        """
+        with self._store.read() as session:
+            row = session.get(Photo, photo)
+        if row is None:
+            return None
+        return may(Use.CARE, replace(Standing.of(row), filed=True))
+
     def version(self) -> str:
         """Return something that changes whenever a list might look different."""
         with self._store.read() as session:
@@ -156,7 +168,7 @@ class Photos:
         steps = [_step(signed, numbers) for signed, numbers in mine]
         steps += [step for filing in filings for step in _filed(filing)]
         steps += [_receipt(r) for r in receipts]
-        steps += [Step(v.at_ms, v.name, f"looked at it ({v.what})") for v in viewings]
+        steps += [Step(v.at_ms, v.name, f"looked at it ({v.what})", v.note) for v in viewings]
         steps += [
             Step(s.at_ms, s.by, f"shared it with {s.recipient} ({s.form})", s.reason, s.digest)
             for s in shares

@@ -24,7 +24,10 @@ class SignedIn(Base):
 
 
 class Viewing(Base):
-    """Somebody looked at something: ``what`` is a word of ``gateway.console.audit``."""
+    """Somebody looked at something: ``what`` is a word of ``gateway.console.audit``.
+
+    ``note``: why, where a reason was needed.
+    """
 
     __tablename__ = "viewings"
     __table_args__ = (Index("viewings_by_subject", "subject"), Index("viewings_by_time", "at_ms"))
@@ -35,3 +38,4 @@ class Viewing(Base):
     name: Mapped[str] = mapped_column(String(100))
     what: Mapped[str] = mapped_column(String(24))
     subject: Mapped[str] = mapped_column(String(200))
+    note: Mapped[str] = mapped_column(String(1000), default="")

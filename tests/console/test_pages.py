@@ -120,6 +120,24 @@ def test_a_withdrawn_photo_says_so(console: Console) -> None:
     assert "Undone" in story and "consent withdrawn for the photo of entry" in story
 
 
+def test_after_an_objection_a_photo_is_read_with_a_reason_that_is_on_record(
+    console: Console,
+) -> None:
+    client = console.sign_in("nurse")
+    path = f"/photos/{console.photos[2].hex}"
+    for picture in ("picture.jpg", "small.jpg"):
+        assert client.get(f"{path}/{picture}").status_code == 403
+    assert "picture.jpg" not in client.get(path).text
+    csrf = csrf_of(client, path)
+    assert client.post(f"{path}/reason", data={"csrf": csrf, "reason": " "}).status_code == 400
+    form = {"csrf": csrf, "reason": "the wound is infected"}
+    assert client.post(f"{path}/reason", data=form).status_code == 303
+    assert client.get(f"{path}/picture.jpg").status_code == 200
+    story = words(console.sign_in("officer").get(path).text)
+    assert "Nurse looked at it (reason) (the wound is infected)" in story
+    assert console.sign_in("officer").get(f"{path}/picture.jpg").status_code == 403, "each says why"
+
+
 def test_filters_choose_and_wrong_ones_are_said(console: Console) -> None:
     client = console.sign_in("nurse")
     assert "3 photos" in client.get("/?day=").text
