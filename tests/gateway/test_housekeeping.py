@@ -186,7 +186,7 @@ def test_sealed_copies_go_after_their_days_but_never_those_of_held_photos(
     }
     hospital.until(lambda: all(path.exists() for path in copies.values()), 10, "the copies")
     for photo in (filed, held):
-        os.utime(copies[photo.hex], (0, 0))
+        hospital.age(photo)
     hospital.look_around()
     hospital.until(lambda: not copies[filed.hex].exists(), 10, "its removal")
     hospital.sync(device, device.batch())
@@ -204,8 +204,8 @@ def test_a_sealed_copy_that_the_database_says_nothing_of_stays(
     hospital.until(known.exists, 10, "the copy")
     strange = known.with_name(f"{unknown.hex}.wardseal")
     strange.write_bytes(bundle_of(unknown))
-    for path in (known, strange):
-        os.utime(path, (0, 0))
+    hospital.age(filed)
+    os.utime(strange, (0, 0))
     hospital.look_around()
     hospital.until(lambda: not known.exists(), 10, "its removal")
     hospital.sync(device, device.batch())
