@@ -228,6 +228,7 @@ def _of_photo(
     numbers = Numbers()
     found: list[SignedEntry] = []
     consents: dict[bytes, SignedEntry] = {}
+    attests: dict[bytes | None, SignedEntry] = {}
     intent = bytes.fromhex(row.intent)
     for raw in raws:
         try:
@@ -238,8 +239,11 @@ def _of_photo(
         numbers.add(signed.digest, signed.entry.seq)
         if isinstance(body, events.Consent):
             consents[signed.digest] = signed
+        elif isinstance(body, events.Attest):
+            attests[body.commitment] = signed
         elif signed.digest == intent:
             found += [consents[body.consent]] if body.consent in consents else []
+            found += [attests[body.attest]] if body.attest in attests else []
             found.append(signed)
         elif intent == getattr(body, "intent", b"") or row.photo == _photo_of(body):
             found.append(signed)
