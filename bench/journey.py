@@ -94,6 +94,10 @@ class Bench:
             photo.after_ms(photo.intent_ns, at) for at in (photo.sealed_ns, photo.receipt_ns)
         )
         assert sealed is not None and filed is not None
+        # The PDF follows by itself; nothing else is measured while a processor is at it.
+        assert photo.id is not None
+        report = f"*/{photo.id.hex()}.pdf"
+        wait_for(lambda: any(self._site.record.glob(report)), 30, "the photo's report")
         return Journey(last_stages(self._site)["expose"] / 1000, sealed, filed)
 
     def _entries(self) -> list[bytes]:
