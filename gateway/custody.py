@@ -276,12 +276,14 @@ class Custodian:
 
     def rest(self) -> None:
         """Once the receipt has left: show the picture, wipe what the decoder saw, follow."""
-        if self._seen is not None:
-            photo, picture = self._seen
-            self._seen = None
-            self._lightbox.show(photo, self._decoders.small(picture))
-        self._decoders.bury()
-        self._cabinet.wake()
+        seen, self._seen = self._seen, None
+        try:
+            if seen is not None:
+                photo, picture = seen
+                self._lightbox.show(photo, self._decoders.small(picture))
+        finally:
+            self._decoders.bury()
+            self._cabinet.wake()
 
     def _settle(
         self,

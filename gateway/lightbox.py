@@ -56,7 +56,7 @@ class Lightbox:
                     out=out,
                 )
         self._write(self.small(photo), out[:length])
-        with contextlib.suppress(FileNotFoundError):
+        with contextlib.suppress(OSError):
             os.rename(self._hidden(photo), self.picture(photo))
 
     def picture(self, photo: str) -> Path:
@@ -86,3 +86,6 @@ class Lightbox:
                 os.close(descriptor)
         except OSError as e:
             log.error("a picture for the console was not written: %s", e.strerror)
+            # Half a picture would be shown as if it were the photo.
+            with contextlib.suppress(OSError):
+                wipe_file(path)

@@ -1,11 +1,14 @@
 """Opened pictures for the console: there when a photo is in the record or waits, gone with it."""
 
 import io
+import resource
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
+from gateway.decoding import Small
+from gateway.lightbox import Lightbox
 from tests.gateway.bedside import Device, Photo, jpeg
 from tests.gateway.hospital import Hospital
 
@@ -77,6 +80,26 @@ def test_an_undo_before_filing_leaves_no_picture(
     else:
         assert hospital.receive(device, photo).status == "UNDONE"
         assert shown(hospital) == []
+
+
+def test_half_a_picture_is_none(tmp_path: Path) -> None:
+    lightbox, photo = Lightbox(tmp_path), "ab" * 32
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        lightbox.prepare(photo, memoryview(bytearray(20_000)))
+        lightbox.show(photo, Small(8, 6, bytearray(72)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_is_gone_stops_nothing(tmp_path: Path) -> None:
+    lightbox = Lightbox(tmp_path / "gone")
+    lightbox.prepare("ab" * 32, memoryview(bytearray(10)))
+    lightbox.show("ab" * 32, Small(8, 6, bytearray(72)))
+    lightbox.take_away("ab" * 32)
+    assert list(tmp_path.iterdir()) == []
 
 
 def sealed_like_ours(image: Image.Image) -> bytes:
