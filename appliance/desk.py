@@ -53,6 +53,10 @@ class Face(Protocol):
         """Draw what the state says, if it is not what is shown already."""
         ...
 
+    def prove(self) -> None:
+        """Draw what is shown once more, so that ``broken`` tells the truth."""
+        ...
+
     def view(self, bits: memoryview) -> None:
         """Show one viewfinder picture."""
         ...

@@ -1,16 +1,15 @@
 """The face of the device: screen, lamp and buzzer, and the session's state on all three.
 
-A picture is drawn when what it says has changed, or when the viewfinder moves; and again when
-something happens after a while, for only a picture that was just taken proves that the screen
-works: a finger on CONSENT finds that out before it is let go. When the screen fails, lamp and
-buzzer carry on. The one viewfinder picture that is kept is kept in a wiped buffer, and wiped
-when the window closes.
+A picture is drawn when what it says has changed, or when the viewfinder moves; and again under
+every finger on CONSENT, for only a picture that was just taken proves that the screen works. When
+the screen fails, lamp and buzzer carry on. The one viewfinder picture that is kept is kept in a
+wiped buffer, and wiped when the window closes.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime, time
-from typing import Any, Final
+from typing import Any
 
 from PIL import Image
 
@@ -36,8 +35,6 @@ class Shown:
     ready: bool = False
     online: bool = False
 
-
-_STALE: Final = 1_000_000_000
 
 Watcher = Callable[[Shown], None]
 
@@ -80,7 +77,6 @@ class Face:
         self._shown = Shown()
         self._bits = Buffer(VIEW_BYTES)
         self._seen = False
-        self._painted = 0
 
     def show(self, state: State) -> None:
         """Draw what the state says, if it is not what is shown already."""
@@ -97,11 +93,14 @@ class Face:
             ready=state.darkroom is Darkroom.READY,
             online=state.online,
         )
-        stale = now - self._painted >= _STALE
-        if screen != self._screen or night != self._night or stale or self._oled.broken:
+        if screen != self._screen or night != self._night or self._oled.broken:
             self._screen, self._night = screen, night
             self._paint()
         self._tell()
+
+    def prove(self) -> None:
+        """Draw once more what is shown: ``broken`` tells afterwards whether the screen took it."""
+        self._paint()
 
     def view(self, bits: memoryview) -> None:
         """Show one viewfinder picture, 128 x 64 bits, while there is a place for it."""
@@ -142,7 +141,6 @@ class Face:
         self._watch(replace(self._shown, buzzer="" if playing is None else str(playing)))
 
     def _paint(self) -> None:
-        self._painted = self._clock.monotonic_ns()
         finder = None
         if self._seen:
             bits: Any = self._bits.view[:VIEW_BYTES]  # Pillow's types know no memoryview

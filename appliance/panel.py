@@ -154,6 +154,9 @@ class Panel:
 
     def _work_off(self) -> None:
         while self._queue:
+            if isinstance(self._queue[0], signals.ConsentDown):
+                self._parts.face.prove()
+                self._tell_screen()
             event = self._queue.popleft()
             self._state, effects = session.step(self._state, event)
             for effect in effects:
@@ -249,7 +252,8 @@ class Panel:
         broken = self._parts.face.broken
         if broken != self._broken:
             self._broken = broken
-            self._queue.append(signals.ScreenFault(self._now(), broken))
+            # Ahead of a finger that waits in the queue, whose consent nobody could see (P1).
+            self._queue.appendleft(signals.ScreenFault(self._now(), broken))
 
     def _empty_mailbox(self) -> None:
         now = self._now()

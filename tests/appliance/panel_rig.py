@@ -60,6 +60,7 @@ class Eyes:
     """A screen and a lamp that the test looks at."""
 
     def __init__(self) -> None:
+        self.works = True
         self.broken = False
         self.lit = False
         self.shown: State | None = None
@@ -68,6 +69,9 @@ class Eyes:
 
     def show(self, state: State) -> None:
         self.shown = state
+
+    def prove(self) -> None:
+        self.broken = not self.works
 
     def view(self, bits: memoryview) -> None:
         self.views.append(bytes(bits))

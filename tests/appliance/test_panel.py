@@ -53,6 +53,16 @@ def test_P1_the_darkroom_gets_the_consent_that_is_on_the_ledger(rig: Rig) -> Non
     assert rig.bodies(events.Consent) == [events.body_of(entry.entry)]
 
 
+def test_P1_a_screen_that_broke_a_moment_ago_takes_no_consent(rig: Rig) -> None:
+    rig.connect_darkroom()
+    rig.eyes.works = False
+    rig.press_consent()
+    rig.until(lambda: rig.eyes.heard, "the buzzer")
+    assert rig.eyes.heard == [signals.Buzzer.REFUSED]
+    assert not rig.bodies(events.Consent)
+    assert not rig.eyes.lit
+
+
 def test_P2_the_lamp_goes_off_only_when_the_darkroom_has_ended(rig: Rig) -> None:
     darkroom = rig.open_window()
     assert rig.eyes.lit

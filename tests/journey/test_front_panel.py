@@ -65,6 +65,7 @@ def shift(ward: Shift) -> Shift:
     if not ward.nurse.look().online:
         ward.site.keeper.kill("uplink")  # it would wait longer each time
     ward.nurse.wait_until_up()
+    ward.nurse.remote.mend_screen()
     ward.nurse.finish()
     ward.read_the_screen()
     until(ward.nurse.may_press_consent, 5, "a CONSENT to mean something again")
