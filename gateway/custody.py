@@ -270,7 +270,7 @@ class Custodian:
 
     def _undo(self, device: str, photo: str, bundle: Path) -> Answer | None:
         answer = self._withdrawals.carry_out(device, photo)
-        if answer is not None:
+        if answer is not None and bundle != self._vault.path(photo):
             _remove(bundle)
         return answer
 

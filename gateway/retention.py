@@ -110,10 +110,15 @@ class Retention:
             row = session.get(Photo, photo)
             if row is None:
                 raise NotDone("there is no such photo")
-            held = session.scalar(select(_held(Photo.photo)).where(Photo.photo == photo))
+            held = on_hold(session, photo)
             settled = row.state in (State.FILED, State.UNDONE)
             until = row.changed_ms + self._days * _DAY_MS if settled and not held else None
-            return Kept(until, bool(held))
+            return Kept(until, held)
+
+
+def on_hold(session: Session, photo: str) -> bool:
+    """Tell whether a hold keeps a photo's copies."""
+    return bool(session.scalar(select(_held(Photo.photo)).where(Photo.photo == photo)))
 
 
 def over(session: Session, photos: Iterable[str], *, days: int, now_ms: int) -> list[str]:

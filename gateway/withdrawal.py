@@ -13,7 +13,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
-from gateway import receipts, worklist
+from gateway import receipts, retention, worklist
 from gateway.filing.cabinet import Cabinet
 from gateway.receipts import Answer, Receipts
 from gateway.store import Photo, State, Store, Undo, WorkKind
@@ -97,7 +97,7 @@ class Withdrawals:
         if known is not None and known.status == Status.UNDONE:
             return known.raw
         if row is not None:
-            if row.state != State.FILED:
+            if row.state != State.FILED and not retention.on_hold(session, photo):
                 # It never came into the record, so there is nothing left to keep it for.
                 self._vault.destroy(photo)
             row.state = State.UNDONE

@@ -14,6 +14,7 @@ from gateway import config as configuration
 from gateway.beds import Beds
 from gateway.config import LimitSettings
 from gateway.custody import Custodian
+from gateway.database import engine_for
 from gateway.decoding import Decoders
 from gateway.devices import Registry
 from gateway.filing.cabinet import Cabinet
@@ -26,7 +27,8 @@ from gateway.lightbox import Lightbox
 from gateway.opening import Opener
 from gateway.receipts import Receipts
 from gateway.reception import Admitted, Reception
-from gateway.store import open_sqlite
+from gateway.retention import Retention
+from gateway.store import Store, open_sqlite
 from gateway.vault import Vault
 from gateway.withdrawal import Withdrawals
 from tests.gateway.bedside import Device, Photo, jpeg
@@ -111,6 +113,21 @@ def test_an_undo_of_a_held_photo_destroys_its_sealed_copy(
     hospital.sync(device, device.batch())
     undone(hospital, photo)
     assert not list(hospital.state.glob(f"*/{photo.hex}*"))
+
+
+def test_an_undo_of_a_held_photo_under_a_litigation_hold_keeps_the_sealed_copy(
+    hospital: Hospital, device: Device
+) -> None:
+    photo = device.photo(b"no picture")
+    assert hospital.receive(device, photo).status == Status.HELD
+    store = Store(engine_for(hospital.url, hospital.state / "gateway.db"))
+    retention = Retention(store=store, days=30, clock=lambda: 0)
+    retention.hold(photo=photo.hex, by="legal", reason="claim 12/26")
+    store.close()
+    device.undo(photo)
+    hospital.sync(device, device.batch())
+    undone(hospital, photo)
+    assert (hospital.state / "sealed" / f"{photo.hex}.wardseal").exists()
 
 
 def test_an_undo_asked_for_twice_is_signed_for_once(hospital: Hospital, device: Device) -> None:
