@@ -31,6 +31,7 @@ from gateway.decoding import Decoders
 from gateway.desk import Desk
 from gateway.devices import Registry
 from gateway.filing.cabinet import Cabinet
+from gateway.filing.errands import Errands, Reviewer
 from gateway.filing.follower import Follower
 from gateway.filing.sinks import Sinks
 from gateway.housekeeping import EVERY_SECONDS, Housekeeping
@@ -40,6 +41,7 @@ from gateway.inbox import Inbox, subscriptions
 from gateway.keys import GatewayKeys
 from gateway.ledgers import Ledgers
 from gateway.lightbox import Lightbox
+from gateway.objections import Registrar
 from gateway.opening import Opener
 from gateway.owed import Owed
 from gateway.presence import Presences
@@ -47,6 +49,7 @@ from gateway.receipts import Receipts
 from gateway.reception import Reception
 from gateway.reopening import Reopener
 from gateway.service import Service, sender
+from gateway.sites import SiteFiler
 from gateway.store import Store
 from gateway.transfers import Transfers
 from gateway.vault import Vault
@@ -190,6 +193,8 @@ def build(
         occupied=known.occupied,
     )
     mover = Mover(store=store, cabinet=cabinet, clock=_now_ms)
+    sites = SiteFiler(store=store, cabinet=cabinet, vault=vault, clock=_now_ms)
+    registrar = Registrar(store=store, cabinet=cabinet, vault=vault, clock=_now_ms)
     owed = Owed(store=store, clock=_now_ms)
     housekeeping = Housekeeping(
         store=store,
@@ -204,10 +209,13 @@ def build(
         limits=limits,
         take_up=inbox.take_up,
         undo=inbox.undo,
-        paperwork=(mover.round, owed.round, worklist.round),
+        paperwork=(mover.round, sites.round, registrar.round, owed.round, worklist.round),
     )
     reopener = Reopener(registry=registry, opener=opener, vault=vault)
     for sink in (*sinks.required, *sinks.later):
+        errands: Callable[[], bool] = lambda: False  # noqa: E731
+        if isinstance(sink, Reviewer):
+            errands = Errands(sink=sink, store=store, assigned=known.assigned, clock=_now_ms).round
         follower = followers[sink.name] = Follower(
             name=config.name,
             sink=sink,
@@ -217,6 +225,7 @@ def build(
             room=limits.envelope_mib * MIB,
             clock=_now_ms,
             undo=lambda device, photo: mailbox.post(lambda: inbox.undo(device, photo)),
+            errands=errands,
         )
         stack.callback(follower.stop)
         follower.start()

@@ -209,6 +209,7 @@ class Mover:
                         site_code="" if before is None else before.site_code,
                         site_display="" if before is None else before.site_display,
                         site_side="" if before is None else before.site_side,
+                        site_note="" if before is None else before.site_note,
                     )
                 )
                 session.flush()

@@ -210,9 +210,8 @@ class Custodian:
                 if entry.assignment.number > FIRST:
                     # It may have come into some of them under the one before.
                     self._cabinet.move(session, photo, entry.assignment.number)
-                row.width, row.height = entry.width, entry.height
                 self._describe(row, proof)
-                row.sited = bool(entry.assignment.site or (entry.label or {}).get("site"))
+                _remember(row, entry)
                 row.filed_ms = self._clock()
                 if row.state == State.HELD:
                     self._note(session, WorkKind.HELD, row, f"{row.reason}; filed since")
@@ -325,6 +324,18 @@ class Custodian:
             about_ms=row.captured_ms,
             patient=patient,
         )
+
+
+def _remember(row: Photo, entry: Record) -> None:
+    """Write down what the sealed part of a photo says that people look for."""
+    row.width, row.height = entry.width, entry.height
+    label = entry.read_label
+    row.sited = row.sited or bool(entry.assignment.site or (label and label.site))
+    row.label = (label and label.code) or ""
+    row.nm_per_px = None if label is None else label.nm_per_px
+    row.poor = bool(entry.quality.get("poor"))
+    row.badge = entry.badge or ""
+    row.badge_salt = entry.salt.hex() if entry.salt else ""
 
 
 @contextlib.contextmanager

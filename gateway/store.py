@@ -61,6 +61,8 @@ class WorkKind(StrEnum):
     SITE = "site"
     IDENTITY = "identity"
     UNFILED = "unfiled"
+    OBJECTION = "objection"
+    REVIEW = "review"
     ALARM = "alarm"
 
 
@@ -75,7 +77,9 @@ class Photo(Base):
     number of its INTENT entry on ``ledger``. ``refile``: HELD, and to be tried again. From the
     moment it is in custody: ``level`` and ``basis`` of its consent; ``attested``, with a badge;
     ``sited``, its body site is known; where the device hung. ``asked``: what a filed photo still
-    lacks is on the worklist.
+    lacks is on the worklist. ``label``: the words of the label in the picture, ``nm_per_px`` its
+    scale; ``poor``, the device's verdict. ``badge`` opens, with ``badge_salt``, the commitment
+    on the ledger (wire.attestation). ``objection``: ``gateway.objections.Standing``.
     """
 
     __tablename__ = "photos"
@@ -85,6 +89,9 @@ class Photo(Base):
         Index("photos_by_change", "changed_ms"),
         Index("photos_by_place", "ward", "bed", "captured_ms"),
         Index("photos_not_asked", "asked", "state"),
+        Index("photos_by_state", "state", "captured_ms"),
+        Index("photos_by_level", "level", "captured_ms"),
+        Index("photos_by_device", "device", "captured_ms"),
     )
 
     photo: Mapped[str] = mapped_column(HASH, primary_key=True)
@@ -92,7 +99,7 @@ class Photo(Base):
     ledger: Mapped[str] = mapped_column(ID16)
     seq: Mapped[int] = mapped_column(BigInteger)
     intent: Mapped[str] = mapped_column(HASH)
-    state: Mapped[str] = mapped_column(String(16), index=True)
+    state: Mapped[str] = mapped_column(String(16))
     reason: Mapped[str] = mapped_column(String(200), default="")
     captured_ms: Mapped[int] = mapped_column(BigInteger)
     clock: Mapped[str] = mapped_column(String(16))
@@ -111,6 +118,12 @@ class Photo(Base):
     asked: Mapped[bool] = mapped_column(default=False)
     width: Mapped[int] = mapped_column(default=0)
     height: Mapped[int] = mapped_column(default=0)
+    label: Mapped[str] = mapped_column(String(40), default="")
+    nm_per_px: Mapped[int | None]
+    poor: Mapped[bool] = mapped_column(default=False)
+    badge: Mapped[str] = mapped_column(PERSON, default="")
+    badge_salt: Mapped[str] = mapped_column(HASH, default="")
+    objection: Mapped[str] = mapped_column(String(12), default="")
 
 
 class Stand(StrEnum):
@@ -119,6 +132,7 @@ class Stand(StrEnum):
     WAITING = "waiting"
     FILED = "filed"
     OBJECTION = "objection recorded"
+    REPLACED = "replaced"
     IN_ERROR = "entered in error"
 
 
@@ -193,7 +207,8 @@ class LedgerHead(Base):
 class Undo(Base):
     """Consent was withdrawn for the photo of this INTENT. Never deleted: it outlives the photo.
 
-    ``done`` once the UNDONE receipt is signed, or when there is nothing to sign for.
+    ``done`` once the UNDONE receipt is signed, or when there is nothing to sign for. ``told``:
+    the patient told the hospital, and no device has signed it.
     """
 
     __tablename__ = "undos"
@@ -203,6 +218,7 @@ class Undo(Base):
     photo: Mapped[str | None] = mapped_column(HASH, index=True)
     at_ms: Mapped[int] = mapped_column(BigInteger)
     done: Mapped[bool] = mapped_column(index=True)
+    told: Mapped[bool] = mapped_column(default=False)
 
 
 class Expected(Base):

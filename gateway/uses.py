@@ -46,6 +46,8 @@ class Objection(StrEnum):
     ENDS = "ends"
 
 
+KEPT, RESTRICTED, ERASED = "kept", "restricted", "erased"
+"""What governance may make of an objection."""
 _ANY: Final = (Level.CARE, Level.TEACHING)
 TABLE: Final[dict[Use, Rule]] = {
     Use.RECORD: Rule(_ANY, agreed=False, attested=False, objection=Objection.GOES_ON),
@@ -58,13 +60,17 @@ TABLE: Final[dict[Use, Rule]] = {
 
 @dataclass(frozen=True)
 class Standing:
-    """What decides: the photo's level and basis, whether it is attested, and an objection."""
+    """What decides: the photo's level and basis, whether it is attested, and an objection.
+
+    ``decided``: what governance made of the objection (``gateway.objections.Decision``), if it has.
+    """
 
     level: str
     basis: str
     attested: bool
     objection: bool
     filed: bool = True
+    decided: str = ""
 
     @classmethod
     def of(cls, photo: Photo) -> "Standing":
@@ -73,23 +79,30 @@ class Standing:
             level=photo.level,
             basis=photo.basis,
             attested=photo.attested,
-            objection=photo.state == State.UNDONE,
+            objection=photo.state == State.UNDONE or photo.objection != "",
             filed=photo.filed_ms is not None,
+            decided=photo.objection,
         )
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a use may be, and in words why not. ``reason``: only with a reason, logged."""
+    """Whether a use may be, and in words why not. ``reason``: only with a reason, logged.
+
+    ``governance``: and only by governance.
+    """
 
     may: bool
     why: str = ""
     reason: bool = False
+    governance: bool = False
 
 
 def may(use: Use, photo: Standing) -> Verdict:
     """Say whether a photo may be used for this. What is not known counts as not given."""
     rule = TABLE[use]
+    if photo.decided == ERASED:
+        return Verdict(False, "it was erased")
     if not photo.filed:
         return Verdict(False, "the photo is in no record")
     if photo.objection and rule.objection is Objection.ENDS:
@@ -102,7 +115,9 @@ def may(use: Use, photo: Standing) -> Verdict:
         return Verdict(False, "the patient did not agree in person")
     if rule.attested and not photo.attested:
         return Verdict(False, "nobody who can be named has attested the consent")
-    return Verdict(True, reason=photo.objection and rule.objection is Objection.WITH_REASON)
+    if not photo.objection or rule.objection is not Objection.WITH_REASON:
+        return Verdict(True)
+    return Verdict(True, reason=photo.decided != KEPT, governance=photo.decided == RESTRICTED)
 
 
 def table() -> str:

@@ -1,9 +1,10 @@
 """UNDO: consent was withdrawn, before, while or after the photo is filed.
 
-The UNDO entry comes with the device's ledger, the photo by its own way, in any order. So the
-withdrawal is a row of its own that is never deleted: whoever takes a photo on, files it or
-signs for it looks there first, in the same transaction. Here it is carried out: the record
-systems note the objection, *then* the row says so and UNDONE is signed.
+It is pressed on a device, or told to the hospital (gateway.objections). The UNDO entry comes with
+the device's ledger, the photo by its own way, in any order. So the withdrawal is a row of its own
+that is never deleted: whoever takes a photo on, files it or signs for it looks there first, in
+the same transaction. Here it is carried out: the record systems note the objection, *then* the
+row says so and UNDONE is signed.
 """
 
 import logging
@@ -23,6 +24,7 @@ from wire.messages import Status
 log = logging.getLogger(__name__)
 
 
+_TOLD: Final = "the patient told the hospital"
 _ON_RECORD: Final = (
     select(Undo.intent)
     .where(
@@ -82,9 +84,11 @@ class Withdrawals:
                 row = session.get(Photo, photo, with_for_update=True)
                 settled = self._cabinet.objected(session, photo, marked)
                 if settled:
-                    receipt = self._sign(session, device, photo, row)
                     intent = row.intent if row is not None else ""
-                    for undo in session.scalars(select(Undo).where(_about(device, intent, photo))):
+                    undos = list(session.scalars(select(Undo).where(_about(device, intent, photo))))
+                    told = any(undo.told for undo in undos)
+                    receipt = self._sign(session, device, photo, row, _TOLD if told else "")
+                    for undo in undos:
                         undo.done = True
         if not settled:
             self._cabinet.wake()
@@ -92,7 +96,9 @@ class Withdrawals:
         log.info("photo %s: undone", photo)
         return Answer(device, photo, receipt)
 
-    def _sign(self, session: Session, device: str, photo: str, row: Photo | None) -> bytes:
+    def _sign(
+        self, session: Session, device: str, photo: str, row: Photo | None, why: str
+    ) -> bytes:
         known = receipts.latest(session, device, photo)
         if known is not None and known.status == Status.UNDONE:
             return known.raw
@@ -103,7 +109,9 @@ class Withdrawals:
             row.state = State.UNDONE
             row.changed_ms = self._clock()
             row.claimed_by = None
-        return self._receipts.issue(session, device=device, photo=photo, status=Status.UNDONE)
+        return self._receipts.issue(
+            session, device=device, photo=photo, status=Status.UNDONE, reason=why
+        )
 
     def unfinished(self) -> list[tuple[str, str]]:
         """Return (device, photo) of withdrawals that are on record and not carried out."""

@@ -36,7 +36,7 @@ ESCALATED: Final = (
 )
 """What cannot wait: a photo that no chart has, or that may be in the wrong one."""
 _MINUTE: Final = 60_000
-_PHOTO: Final = re.compile(r"[0-9a-f]{64}")
+_PHOTO: Final = re.compile(r"([0-9a-f]{64})(?: .*)?")
 _LONGEST_NOTE: Final = 1000
 _LONGEST_NAME: Final = 100
 _AT_ONCE: Final = 500
@@ -307,7 +307,7 @@ def _item(row: WorkItem) -> Item:
         why=row.why,
         device=row.device,
         subject=row.subject,
-        photo=row.subject if _PHOTO.fullmatch(row.subject) else None,
+        photo=photo[1] if (photo := _PHOTO.fullmatch(row.subject)) else None,
         ward=row.ward,
         bed=row.bed,
         patient=row.patient,

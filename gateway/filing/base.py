@@ -28,7 +28,8 @@ class Filed:
     """A photo under one assignment, as it was filed, or was about to be.
 
     ``reference`` is where ``file`` said. None: as far as is known it was not filed, but a crash
-    may have come between filing and the knowledge of it.
+    may have come between filing and the knowledge of it. ``replaced``: it is the same patient's
+    still, and stands anew under the next assignment, with more said about it.
     """
 
     photo: str
@@ -36,6 +37,7 @@ class Filed:
     clock: str
     assignment: Assignment
     reference: str | None
+    replaced: bool = False
 
     @property
     def key(self) -> str:
@@ -80,6 +82,7 @@ class Sink(Protocol):
     def correct(self, filed: Filed, at_ms: int) -> None:
         """Mark the photo ``entered in error``: it was filed to the wrong patient, or not to him.
 
+        One that is ``replaced`` is marked so, where the record system knows the difference.
         What is not there is not marked, and marking twice changes nothing. Raises FilingError.
         """
         ...

@@ -23,7 +23,8 @@ from gateway.receipts import clip
 from gateway.store import Filing, Photo, Stand
 
 _LONGEST_PROBLEM: Final = 400
-_DONE: Final = (Stand.OBJECTION, Stand.IN_ERROR)
+_DONE: Final = (Stand.OBJECTION, Stand.REPLACED, Stand.IN_ERROR)
+_PAST: Final = (Stand.REPLACED, Stand.IN_ERROR)
 
 
 class Assigned(Protocol):
@@ -184,7 +185,7 @@ class Cabinet:
                 rows.append(self._row(session, photo.photo, sink.name, now.number))
         sinks = {sink.name: sink for sink in self.required}
         for row in rows:
-            if row.wanted == Stand.IN_ERROR or row.stand in _DONE:
+            if row.wanted in _PAST or row.stand in _DONE:
                 continue
             row.wanted = Stand.OBJECTION
             if mine and row.sink in sinks:
@@ -212,20 +213,52 @@ class Cabinet:
     # -- another patient --------------------------------------------------------------------------
 
     def move(self, session: Session, photo: str, number: int) -> None:
-        """Want the photo filed under assignment ``number``, and in error under all before it.
+        """Want the photo filed under assignment ``number``, and under none before it.
 
-        The followers of all record systems carry it out, the new place first: at no time is the
-        photo nowhere. ``wake`` them after the transaction.
+        Where it was another patient's, it is in error; where it was the same patient's and stay,
+        and more is known of it by now, it is replaced. The followers of all record systems carry
+        it out, the new place first: at no time is the photo nowhere. ``wake`` them after the
+        transaction.
         """
+        now = self.assigned(session, photo, number)
         for row in session.scalars(select(Filing).where(Filing.photo == photo)):
-            if row.assignment < number and row.stand != Stand.IN_ERROR:
-                row.wanted, row.due_ms = Stand.IN_ERROR, self._clock()
+            if row.assignment >= number or row.stand == Stand.IN_ERROR:
+                continue
+            was = self.assigned(session, photo, row.assignment)
+            same = (was.patient, was.encounter) == (now.patient, now.encounter)
+            wanted = Stand.REPLACED if same else Stand.IN_ERROR
+            if row.wanted == Stand.IN_ERROR or row.stand == wanted:
+                continue
+            row.wanted, row.due_ms = wanted, self._clock()
         for sink in (*self.required, *self.later):
             row = self._row(session, photo, sink.name, number)
             if row.stand == Stand.WAITING:
                 row.due_ms = self._clock()
 
+    def keeps(self, session: Session, photo: str) -> bool:
+        """Tell whether it is this replica that has the sealed copy of a filed photo."""
+        mine = select(Filing.sink).where(Filing.photo == photo, Filing.keeper == self._name)
+        return session.execute(mine.limit(1)).first() is not None
+
+    def precedes(self, session: Session, row: Filing) -> bool:
+        """Tell whether what is to replace this is not there yet: then it has to stay."""
+        if row.wanted != Stand.REPLACED:
+            return False
+        newer = select(Filing).where(
+            Filing.photo == row.photo, Filing.sink == row.sink, Filing.assignment > row.assignment
+        )
+        return all(one.stand == Stand.WAITING for one in session.scalars(newer))
+
+    # -- erasure ----------------------------------------------------------------------------------
+
+    def erase(self, session: Session, photo: str) -> None:
+        """Want the photo in error wherever it is. ``wake`` the followers after the transaction."""
+        for row in session.scalars(select(Filing).where(Filing.photo == photo)):
+            if row.stand != Stand.IN_ERROR:
+                row.wanted, row.due_ms = Stand.IN_ERROR, self._clock()
+
 
 def filed_of(photo: Photo, row: Filing, assignment: Assignment) -> Filed:
     """Return what a sink is told about a photo that it may have."""
-    return Filed(photo.photo, photo.captured_ms, photo.clock, assignment, row.reference)
+    replaced = row.wanted == Stand.REPLACED
+    return Filed(photo.photo, photo.captured_ms, photo.clock, assignment, row.reference, replaced)

@@ -28,7 +28,9 @@ from gateway.filing.record import Assignment, Record
 
 ACTIVE: Final = "filed"
 OBJECTION: Final = "objection recorded"
+REPLACED: Final = "replaced"
 IN_ERROR: Final = "entered in error"
+_PAST: Final = (REPLACED, IN_ERROR)
 _DAY: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 _STRAY_SECONDS: Final = 3600
 _memcmp = ctypes.CDLL(None).memcmp
@@ -80,7 +82,7 @@ class Folder:
         path = self._root / reference
         page = path.with_suffix(".json")
         try:
-            if page.exists() and (_same(path, record.jpeg) or _status(page) == IN_ERROR):
+            if page.exists() and (_same(path, record.jpeg) or _status(page) in _PAST):
                 self.unstage(record.photo)
                 return reference
             if record.photo not in self._staged:
@@ -129,11 +131,15 @@ class Folder:
             raise FilingError(f"the folder {self._root} cannot note the objection: {e}") from e
 
     def correct(self, filed: Filed, at_ms: int) -> None:
-        """Say in the JSON that it was never this patient's, and take the picture away."""
+        """Say in the JSON that it was never this patient's, and take the picture away.
+
+        A picture that is replaced stands under its next number.
+        """
         self.unstage(filed.photo)
+        status, since = (REPLACED, "replaced") if filed.replaced else (IN_ERROR, "corrected")
         try:
             for page in self._pages(filed):
-                _mark(page, IN_ERROR, "corrected", at_ms)
+                _mark(page, status, since, at_ms)
                 _remove(page.with_suffix(".jpg"))
         except (OSError, ValueError, KeyError) as e:
             raise FilingError(f"the folder {self._root} cannot be corrected: {e}") from e
@@ -212,6 +218,7 @@ def _whose(assignment: Assignment) -> dict[str, object]:
         "encounter": encounter and {"number": encounter.number, "authority": encounter.authority},
         "identity": assignment.how,
         "site": site and {"code": site.code, "display": site.display, "side": site.side},
+        **({"note": assignment.note} if assignment.note else {}),
     }
 
 

@@ -37,7 +37,7 @@ _LONGEST_PROBLEM: Final = 400
 class Follower:
     """One thread for one sink. ``undo(device, photo)``: go on with a withdrawal on record.
 
-    ``room`` is how large an opened photo may be, in bytes.
+    ``room`` is how large an opened photo may be, in bytes. ``errands`` is what it does besides.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class Follower:
         room: int,
         clock: Callable[[], int],
         undo: Callable[[str, str], None],
+        errands: Callable[[], bool] = lambda: False,
     ) -> None:
         self._name = name
         self._sink = sink
@@ -60,6 +61,7 @@ class Follower:
         self._room = Buffer(room)
         self._clock = clock
         self._undo = undo
+        self._errands = errands
         self._bell = threading.Event()
         self._ended = False
         self._thread = threading.Thread(target=self._work, name=f"to {sink.name}", daemon=True)
@@ -84,6 +86,7 @@ class Follower:
             self._bell.clear()
             try:
                 busy = self.round()
+                busy = self._errands() or busy
             except Exception:
                 log.exception("following %s failed; it is tried again", self._sink.name)
                 busy = False
@@ -127,6 +130,9 @@ class Follower:
             whose = session.get_one(Photo, photo)
             wanted = Stand(row.wanted)
             if wanted == row.stand or self._too_early(row):
+                return
+            if self._cabinet.precedes(session, row):
+                row.due_ms = self._clock() + int(LOOK_SECONDS * 1000)
                 return
             row.attempts += 1
             attempts = row.attempts

@@ -97,6 +97,7 @@ class Hl7:
                 *[""] * 2,
                 _time(taken),
             ),
+            *_site(record.assignment),
         ]
         self._send(message, control)
         return f"{_REFERENCE}{control}"
@@ -252,6 +253,18 @@ def _visit(assignment: Assignment, ward: str) -> tuple[str, ...]:
     if encounter is not None:
         number = f"{_text(encounter.number)}^^^{_text(encounter.authority)}^VN"
     return ("PV1", "1", "U", ward, *[""] * 15, number)
+
+
+def _site(assignment: Assignment) -> list[tuple[str, ...]]:
+    """What a person said about the picture: where it is (LOINC 39111-0), and a note."""
+    said, site = [], assignment.site
+    if site is not None:
+        words = " ".join(part for part in (site.side, site.display) if part)
+        value = f"{_text(site.code)}^{_text(words)}^SCT"
+        said.append(("OBX", "2", "CE", "39111-0^Body site^LN", "", value, *[""] * 5, "F"))
+    if assignment.note:
+        said.append(("NTE", "1", "", _text(assignment.note)))
+    return said
 
 
 def _document(

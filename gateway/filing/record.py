@@ -55,13 +55,15 @@ class Site:
 class Assignment:
     """To whom a photo is filed. A misfiled photo gets another one with the next ``number``.
 
-    ``how`` says in a few words who or what named the patient; it goes into the record.
+    ``how`` says in a few words who or what named the patient; it goes into the record, and so does
+    ``note``, what a person wrote about the picture.
     """
 
     number: int = FIRST
     patient: Patient | None = None
     encounter: Encounter | None = None
     site: Site | None = None
+    note: str = ""
     how: str = "none: filed without knowing the patient"
 
 
@@ -72,7 +74,7 @@ class Record:
     ``photo`` is the id in hex. Hashes are hex as well, times milliseconds since 1970 UTC.
     ``bands`` are the codes of the wristbands that were seen, spelled as docs/spec/envelope.md says:
     one that names the patient, several when nobody could tell, or none. ``badge`` is the code of
-    the member of staff who attested, if it was read.
+    the member of staff who attested, if it was read; ``salt`` opens its commitment.
     """
 
     photo: str
@@ -92,6 +94,7 @@ class Record:
     jpeg: memoryview
     bands: tuple[str, ...] = ()
     badge: str | None = None
+    salt: bytes | None = None
     assignment: Assignment = field(default_factory=Assignment)
 
     @property
@@ -158,6 +161,7 @@ def of(
         jpeg=content.jpeg,
         bands=_bands(content.private),
         badge=content.private.badge,
+        salt=content.private.salt,
         assignment=assignment,
     )
 

@@ -19,7 +19,15 @@ from opendal import exceptions, layers
 from base import keyfiles
 from base.errors import ConfigError
 from gateway.filing.base import Filed, FilingError
-from gateway.filing.folder import ACTIVE, IN_ERROR, OBJECTION, iso, page_of, reference_of
+from gateway.filing.folder import (
+    ACTIVE,
+    IN_ERROR,
+    OBJECTION,
+    REPLACED,
+    iso,
+    page_of,
+    reference_of,
+)
 from gateway.filing.record import Record
 from gateway.filing.settings import StorageSettings
 
@@ -91,7 +99,8 @@ class Storage:
 
     def correct(self, filed: Filed, at_ms: int) -> None:
         """Say in the JSON that it was never this patient's, and take the photo away."""
-        if self._mark(filed, IN_ERROR, "corrected", at_ms):
+        status, since = (REPLACED, "replaced") if filed.replaced else (IN_ERROR, "corrected")
+        if self._mark(filed, status, since, at_ms):
             try:
                 self._store.delete(filed.reference or self._reference(filed))
             except _TROUBLE as e:

@@ -158,5 +158,6 @@ def assigned(session: Session, photo: str, number: int | None) -> Assignment:
         patient=census.patient(session, row.patient) if row.patient else None,
         encounter=census.encounter(session, row.encounter) if row.encounter else None,
         site=site,
+        note=row.site_note,
         how=row.how,
     )

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from gateway.beds import Beds
-from gateway.filing.cabinet import Assigned, nobody
+from gateway.filing.cabinet import Assigned
 from gateway.identity import census
 from gateway.identity.adt import Adt
 from gateway.identity.csv_feed import CsvFile
@@ -41,7 +41,7 @@ def open_identity(
 ) -> Opened:
     """Make what the settings name; ``stack`` closes it. Raises ConfigError."""
     if not isinstance(settings, IdentitySettings):
-        return Opened(Nobody(beds), nobody, unknown)
+        return Opened(Nobody(beds), assigned, unknown)
     sources: list[Source] = []
     if settings.csv is not None:
         source = CsvFile(settings.csv, authority=settings.authority, store=store, clock=clock)

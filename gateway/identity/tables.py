@@ -84,6 +84,7 @@ class AssignmentRow(Base):
     site_code: Mapped[str] = mapped_column(String(20), default="")
     site_display: Mapped[str] = mapped_column(String(100), default="")
     site_side: Mapped[str] = mapped_column(String(10), default="")
+    site_note: Mapped[str] = mapped_column(String(500), default="")
 
 
 class MoveRow(Base):

@@ -3,8 +3,11 @@
 # Loading them puts their tables into Base.metadata.
 import gateway.console.tables
 import gateway.identity.tables
+import gateway.objections
 import gateway.retention
-import gateway.sharing.desk  # noqa: F401
+import gateway.reviews
+import gateway.sharing.desk
+import gateway.sites  # noqa: F401
 from gateway.store import Base
 
 METADATA = Base.metadata

@@ -154,6 +154,8 @@ def _facts(record: Record, style: Style) -> list[tuple[str, str]]:
     if whose.site is not None:
         side = words.get(whose.site.side, whose.site.side)
         rows.append((words["site"], ", ".join(part for part in (whose.site.display, side) if part)))
+    if whose.note:
+        rows.append((words["note"], whose.note))
     label = record.read_label
     if label is not None and label.code is not None:
         rows.append((words["label"], label.code))

@@ -14,6 +14,7 @@ named_by       Identified by | Identifiziert durch | Identifié par | Identifica
 encounter      Encounter | Fall | Séjour | Episodio
 bed            Bed | Bett | Lit | Cama
 site           Body site | Körperstelle | Site anatomique | Zona del cuerpo
+note           Note | Anmerkung | Remarque | Nota
 left           left | links | gauche | izquierda
 right          right | rechts | droite | derecha
 both           both sides | beidseits | des deux côtés | ambos lados

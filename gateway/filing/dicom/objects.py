@@ -34,6 +34,7 @@ from gateway.receipts import clip
 from gateway.report.making import Style
 
 WRONG_PATIENT: Final = ("113038", "DCM", "Incorrect Modality Worklist Entry")
+REPLACED: Final = ("113001", "DCM", "Rejected for Quality Reasons")
 OBJECTION: Final = ("113037", "DCM", "Rejected for Patient Safety Reasons")
 _SIDES: Final = {"left": "L", "right": "R", "both": "B"}
 _SEXES: Final = {"male": "M", "female": "F", "other": "O"}
@@ -97,6 +98,7 @@ def photo(record: Record, settings: DicomSettings, style: Style) -> bytes:
         ds.ContentDate, ds.ContentTime = _date(when), _time(when)
     ds.ImageComments = plain(
         f"Wardseal {record.photo}; level {record.level}; basis {record.basis}; bed {record.bed}"
+        + (f"; {record.assignment.note}" if record.assignment.note else "")
     ).replace("\\", "/")[:1024]
     if record.badge is not None:
         ds.OperatorIdentificationSequence = [_operator(record.badge, settings)]

@@ -111,8 +111,12 @@ class Dicom:
             self._reject(filed, objects.OBJECTION, at_ms)
 
     def correct(self, filed: Filed, at_ms: int) -> None:
-        """Reject the instances as filed to the wrong patient (IHE IOCM, 113038)."""
-        self._reject(filed, objects.WRONG_PATIENT, at_ms)
+        """Reject the instances as filed to the wrong patient (IHE IOCM, 113038).
+
+        Those that stand anew with more said about them are rejected for quality (113001).
+        """
+        why = objects.REPLACED if filed.replaced else objects.WRONG_PATIENT
+        self._reject(filed, why, at_ms)
 
     def _reject(self, filed: Filed, why: tuple[str, str, str], at_ms: int) -> None:
         uids = Uids(self._settings.uid_root, filed.key)

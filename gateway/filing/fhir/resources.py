@@ -49,6 +49,14 @@ class Names:
         return f"{self.namespace}:device"
 
     @property
+    def review(self) -> str:
+        return f"{self.namespace}:review"
+
+    @property
+    def person(self) -> str:
+        return f"{self.namespace}:person"
+
+    @property
     def entry(self) -> str:
         return f"{self.namespace}:ledger-entry"
 
@@ -173,7 +181,7 @@ def _attachment(url: str, kind: str, data: bytes | memoryview) -> Resource:
     }
 
 
-def _reference(whom: Patient | Encounter, kind: str) -> Resource:
+def reference(whom: Patient | Encounter, kind: str) -> Resource:
     """To the server's own resource where identity knows it, otherwise by identifier."""
     if whom.fhir:
         return {"reference": whom.fhir}
@@ -186,7 +194,7 @@ def _reference(whom: Patient | Encounter, kind: str) -> Resource:
 
 def _subject(record: Record, name: str = "subject") -> Resource:
     patient = record.assignment.patient
-    return {} if patient is None else {name: _reference(patient, "Patient")}
+    return {} if patient is None else {name: reference(patient, "Patient")}
 
 
 def _staff(record: Record, settings: FhirSettings) -> Resource | None:
@@ -205,7 +213,7 @@ def _consents(record: Record, names: Names, settings: FhirSettings) -> list[Reso
     patient = record.assignment.patient
     if patient is None or record.basis not in AGREED:
         return []
-    whose = _reference(patient, "Patient")
+    whose = reference(patient, "Patient")
     agreed = whose if record.basis == "agreed" else {"display": "representative of the patient"}
     wording = record.wording
     uri = f"{_part(wording['id'])}:{_part(wording['language'])}:{wording['sha256']}"
@@ -260,7 +268,7 @@ def _document(
     whose = record.assignment
     context: Resource = {}
     if whose.encounter is not None:
-        context["encounter"] = [_reference(whose.encounter, "Encounter")]
+        context["encounter"] = [reference(whose.encounter, "Encounter")]
     period = _when("start", record)
     if period:
         context["period"] = period
@@ -293,6 +301,8 @@ def _description(record: Record) -> str:
         parts.append(f"label {label.code}")
     if record.badge is None:
         parts.append("unattested: no badge was read")
+    if record.assignment.note:
+        parts.append(record.assignment.note)
     return "; ".join(parts)
 
 
@@ -301,7 +311,10 @@ def _media(record: Record, jpeg: Resource, device: str, names: Names) -> Resourc
     body: Resource = {}
     if site is not None:
         coding: codes.Coding = {"system": codes.SNOMED, "code": site.code, "display": site.display}
-        body = {"bodySite": {"coding": [coding], "text": _description(record)}}
+        words = " ".join(part for part in (site.side, site.display) if part)
+        body = {"bodySite": {"coding": [coding], "text": words}}
+    if whose.note:
+        body["note"] = [{"text": whose.note}]
     encounter = whose.encounter
     return {
         "resourceType": "Media",
@@ -310,7 +323,7 @@ def _media(record: Record, jpeg: Resource, device: str, names: Names) -> Resourc
         "type": concept(codes.IMAGE),
         "modality": concept(codes.PHOTOGRAPHY),
         **_subject(record),
-        **({} if encounter is None else {"encounter": _reference(encounter, "Encounter")}),
+        **({} if encounter is None else {"encounter": reference(encounter, "Encounter")}),
         **_when("createdDateTime", record),
         **body,
         "device": {"reference": device},
@@ -362,7 +375,7 @@ def _audit(record: Record, targets: list[str], settings: FhirSettings, now_ms: i
         for target in targets
     ]
     if patient is not None:
-        person = {"what": _reference(patient, "Patient"), "type": dict(codes.PERSON)}
+        person = {"what": reference(patient, "Patient"), "type": dict(codes.PERSON)}
         entities.insert(0, {**person, "role": dict(codes.PATIENT)})
     gateway = {"display": f"Wardseal gateway, {settings.name}"}
     return {

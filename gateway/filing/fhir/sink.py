@@ -17,15 +17,18 @@ import httpx2
 from gateway.filing.base import Filed, FilingError
 from gateway.filing.fhir import codes
 from gateway.filing.fhir.auth import Smart
+from gateway.filing.fhir.request import request_of
 from gateway.filing.fhir.resources import Names, Resource, denial, instant, transaction
-from gateway.filing.record import Record
+from gateway.filing.record import Assignment, Record
 from gateway.filing.settings import FhirSettings
 from gateway.filing.text import plain
 from gateway.filing.web import Gone, Refused, Web
 from gateway.report.making import ReportError, Style, make_report
+from gateway.reviews import Review
 
 _JSON: Final = "application/fhir+json"
 IN_ERROR: Final = "entered-in-error"
+_REPLACED: Final = {"DocumentReference": "superseded", "Consent": "inactive"}
 OBJECTION: Final = "objection recorded"
 _PURPOSES: Final = ("care", "teaching")
 
@@ -164,10 +167,32 @@ class Fhir:
         self._update([one for one in changed if one], fresh)
 
     def correct(self, filed: Filed, at_ms: int) -> None:
-        """Everything that this assignment brought to the server becomes entered-in-error."""
+        """Everything that this assignment brought to the server becomes entered-in-error.
+
+        What is replaced is superseded, and its consent inactive; R4's Media knows no such status.
+        """
         there = [*self._photo_of(filed), *self._consents_of(filed, denied=True)]
-        wrong = [one for one in there if one.get("status") != IN_ERROR]
-        self._update([{**one, "status": IN_ERROR} for one in wrong])
+        marked = []
+        for one in there:
+            status = IN_ERROR
+            if filed.replaced:
+                status = _REPLACED.get(one["resourceType"], IN_ERROR)
+            if one.get("status") not in (status, IN_ERROR):
+                marked.append({**one, "status": status})
+        self._update(marked)
+
+    # -- requests ---------------------------------------------------------------------------------
+
+    def review(self, review: Review, assignment: Assignment) -> None:
+        """Create the ServiceRequest, or bring it to where the request stands now."""
+        wanted = request_of(review, assignment, self._settings)
+        there = self._search("ServiceRequest", self._names.review, review.uid)
+        if not there:
+            self._update([], [wanted])
+            return
+        one = min(there, key=_age)
+        if one.get("status") != wanted["status"] or one.get("performer") != wanted["performer"]:
+            self._update([{**one, "status": wanted["status"], "performer": wanted["performer"]}])
 
     def _photo_of(self, filed: Filed) -> list[Resource]:
         there = self._find("DocumentReference", filed.key, f"{filed.key}.pdf")
