@@ -288,6 +288,8 @@ class Registrar:
             .where(Photo.state == State.UNDONE, Photo.filed_ms.is_(None))
         )
         for row in session.scalars(told.limit(_AT_ONCE)):
+            if retention.on_hold(session, row.photo):
+                continue  # its sealed copy is kept, so there is something to decide
             photo = session.get_one(Photo, row.photo)
             row.stage, row.decision = Stage.DONE, Decision.ERASED
             row.reason = "it had come into no record"

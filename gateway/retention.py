@@ -137,11 +137,6 @@ def over(session: Session, photos: Iterable[str], *, days: int, now_ms: int) -> 
     return list(session.scalars(query))
 
 
-def on_hold(session: Session, photo: str) -> bool:
-    """Tell whether a litigation hold keeps a photo."""
-    return bool(session.scalar(select(_held(Photo.photo)).where(Photo.photo == photo)))
-
-
 def _held(photo: ColumnElement[str] | object) -> ColumnElement[bool]:
     """Tell whether a hold is on a photo, or on a patient whose it is or ever was."""
     theirs = aliased(AssignmentRow)

@@ -220,7 +220,7 @@ class Cabinet:
         it out, the new place first: at no time is the photo nowhere. ``wake`` them after the
         transaction.
         """
-        now = self.assigned(session, photo, number)
+        now, due_ms = self.assigned(session, photo, number), self._clock()
         for row in session.scalars(select(Filing).where(Filing.photo == photo)):
             if row.assignment >= number or row.stand == Stand.IN_ERROR:
                 continue
@@ -229,11 +229,11 @@ class Cabinet:
             wanted = Stand.REPLACED if same else Stand.IN_ERROR
             if row.wanted == Stand.IN_ERROR or row.stand == wanted:
                 continue
-            row.wanted, row.due_ms = wanted, self._clock()
+            row.wanted, row.due_ms = wanted, due_ms
         for sink in (*self.required, *self.later):
             row = self._row(session, photo, sink.name, number)
             if row.stand == Stand.WAITING:
-                row.due_ms = self._clock()
+                row.due_ms = due_ms
 
     def keeps(self, session: Session, photo: str) -> bool:
         """Tell whether it is this replica that has the sealed copy of a filed photo."""
@@ -248,6 +248,15 @@ class Cabinet:
             Filing.photo == row.photo, Filing.sink == row.sink, Filing.assignment > row.assignment
         )
         return all(one.stand == Stand.WAITING for one in session.scalars(newer))
+
+    def succeeded(self, session: Session, row: Filing) -> None:
+        """It is filed: what it replaces in this record system need not stay any longer."""
+        before = select(Filing).where(
+            Filing.photo == row.photo, Filing.sink == row.sink, Filing.wanted == Stand.REPLACED
+        )
+        for older in session.scalars(before):
+            if older.stand != Stand.REPLACED:
+                older.due_ms = self._clock()
 
     # -- erasure ----------------------------------------------------------------------------------
 

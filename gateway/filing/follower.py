@@ -153,6 +153,7 @@ class Follower:
             now = self._clock()
             if wanted is Stand.FILED:
                 row.filed_ms = now
+                self._cabinet.succeeded(session, row)
             elif wanted is Stand.OBJECTION:
                 row.objection_ms = now
             else:

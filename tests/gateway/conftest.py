@@ -13,6 +13,7 @@ from tests.gateway.bedside import Device
 from tests.gateway.databases import Server
 from tests.gateway.hospital import Hospital
 from tests.gateway.running import Running
+from tests.gateway.ward import furnish
 from wire.hpke import SuiteName
 
 
@@ -64,6 +65,23 @@ def hospital(tmp_path: Path, _keys: Path, database_url: str) -> Iterator[Hospita
     """A gateway that is open, with nobody enrolled, on each kind of database."""
     shutil.copytree(_keys, tmp_path / "site")
     opened = Hospital(tmp_path, url=database_url).open()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def ward(tmp_path: Path, _keys: Path, database_url: str) -> Iterator[Hospital]:
+    """A hospital that knows its patients."""
+    shutil.copytree(_keys, tmp_path / "site")
+    opened = furnish(Hospital(tmp_path, url=database_url)).open()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def decided(ward: Hospital) -> Iterator[Store]:
+    """The ward's database as the console has it: another store."""
+    opened = Store(engine_for(ward.url, ward.state / "gateway.db"))
     yield opened
     opened.close()
 

@@ -1,7 +1,6 @@
 """From the wristband to the record, and what people decide: resolved, moved, owed. Real parts."""
 
 import json
-import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,35 +16,12 @@ from gateway.worklist_desk import Filter, NotDone, Worklist
 from tests.gateway.bedside import CAPTURED_MS, Device, Photo, jpeg
 from tests.gateway.hospital import Hospital
 from tests.gateway.test_adt import message, send
+from tests.gateway.ward import PATIENTS, SHOWN
 from wire.envelope import Private
 from wire.ledger import open_entry
 from wire.messages import Status
 
-SHOWN = "W3-12"
-BEDS = f"device,ward,room,bed,shown,since\nward3-bed12,W3,,12,{SHOWN},\nward3-bed13,W3,,13,W3-13,\n"
-HEAD = "patient,family,given,born,sex,codes,encounter,ward,room,bed,from,to\n"
-PATIENTS = (
-    f"{HEAD}4711,Osei,Ama,1961-04-02,female,,E-1,W3,,12,2023-11-10T08:00Z,\n"
-    "815,Ruiz,Ana,1950-01-01,female,,E-2,W3,,13,2023-11-10T08:00Z,\n"
-)
 BANDED = Private(bed=SHOWN, quality={}, band="4711")
-
-
-@pytest.fixture
-def ward(tmp_path: Path, _keys: Path, database_url: str) -> Iterator[Hospital]:
-    """A hospital that knows its patients."""
-    shutil.copytree(_keys, tmp_path / "site")
-    hospital = Hospital(tmp_path, url=database_url)
-    (hospital.site.gateway / "beds.csv").write_text(BEDS)
-    (hospital.site.gateway / "patients.csv").write_text(PATIENTS)
-    hospital.settings = {
-        "identity": {"authority": "MRN", "csv": "patients.csv"},
-        "identity.adt": {"port": 0},
-    }
-    hospital.write_config(hospital.settings)
-    hospital.open()
-    yield hospital
-    hospital.close()
 
 
 @pytest.fixture

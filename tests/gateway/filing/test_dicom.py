@@ -3,6 +3,7 @@
 import io
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from tests.gateway.filing.photos import (
     HOSTILE,
     OTHER,
     PHOTO,
+    WHOSE,
     filed_of,
     hostile,
     picture,
@@ -190,6 +192,26 @@ def test_a_moved_photo_is_rejected_at_a_and_exactly_once_at_b(
     assert rejected == [UIDS.photo, UIDS.report]
     at_patients = sorted(image["00100020"]["Value"][0] for image in archive.instances("XC"))
     assert at_patients == ["4711", "9001"]
+
+
+def test_a_photo_whose_site_was_said_later_stands_anew_and_is_rejected_for_quality(
+    archive: Orthanc, opened: Callable[..., Dicom], tmp_path: Path
+) -> None:
+    sink = opened(archive.url)
+    before = record(assignment=replace(WHOSE, site=None))
+    after = record(assignment=replace(WHOSE, number=2, note="grade 2"))
+    file(sink, before)
+    file(sink, after)
+    for _ in range(2):
+        sink.correct(replace(filed_of(before), replaced=True), AT_MS)
+    (note,) = archive.instances("KO")
+    ds = dcmread(io.BytesIO(archive.file(note["00080018"]["Value"][0])))
+    assert ds.ConceptNameCodeSequence[0].CodeValue == "113001"
+    raw = archive.file(Uids(UIDS.root, after.key).photo)
+    assert verdict(tmp_path, raw) == []
+    ds = dcmread(io.BytesIO(raw))
+    assert ds.AnatomicRegionSequence[0].CodeValue == "76853006"
+    assert ds.ImageLaterality == "L" and ds.ImageComments.endswith("; grade 2")
 
 
 @pytest.mark.parametrize(("wanted", "notes"), [(False, 0), (True, 1)])

@@ -458,3 +458,40 @@ def test_P10_a_wrong_setting_is_named(settings: dict[str, Any], setting: str) ->
     with pytest.raises(ConfigError) as caught:
         FhirSettings(**settings)
     assert caught.value.setting == setting
+
+
+@pytest.mark.parametrize("photo_as", ["DocumentReference", "Media"])
+def test_a_photo_whose_site_was_said_later_supersedes_itself(
+    server: FhirServer, opened: Callable[..., Fhir], photo_as: str
+) -> None:
+    sink = opened(server.url, photo_as=photo_as)
+    before = record(assignment=replace(WHOSE, site=None))
+    after = record(assignment=replace(WHOSE, number=2, note="grade 2"))
+    reference = file(sink, before)
+    file(sink, after)
+    for _ in range(2):
+        sink.correct(replace(filed_of(before, reference), replaced=True), AT_MS)
+    said = {
+        one["identifier"][0]["value"]: one["status"]
+        for kind in (photo_as, "Consent")
+        for one in server.all(kind)
+    }
+    past, now = {"Media": ("entered-in-error", "completed")}.get(
+        photo_as, ("superseded", "current")
+    )
+    assert said == {
+        PHOTO: past,
+        f"{PHOTO}.care": "inactive",
+        f"{PHOTO}-2": now,
+        f"{PHOTO}-2.care": "active",
+    }
+    (fresh,) = (one for one in server.all(photo_as) if one["status"] == now)
+    if photo_as == "Media":
+        assert fresh["bodySite"]["text"] == "left Heel structure"
+        assert fresh["note"] == [{"text": "grade 2"}]
+    else:
+        assert "left Heel structure" in fresh["description"]
+        assert fresh["description"].endswith("grade 2")
+    # Should it turn out that it was another patient's, all of it is in error.
+    sink.correct(filed_of(before, reference), AT_MS)
+    assert {one["status"] for one in server.all("Consent")} == {"entered-in-error", "active"}

@@ -56,7 +56,10 @@ def test_the_report_is_sent_as_one_document_of_the_patient(receiver: Receiver, s
     reference = as_sink.file(record())
     as_sink.read_back(record(), reference)
     (message,) = receiver.messages
-    assert segments(message) == ["MSH", "EVN", "PID", "PV1", "TXA", "OBX"]
+    assert segments(message) == ["MSH", "EVN", "PID", "PV1", "TXA", "OBX", "OBX"]
+    assert str(message.segments("OBX")[1]) == (
+        "OBX|2|CE|39111-0^Body site^LN||76853006^left Heel structure^SCT||||||F"
+    )
     assert field(message, "MSH", 9) == "MDM^T02^MDM_T02"
     assert (message["PID.F3.R1.C1"], message["PID.F3.R1.C5"]) == ("4711", "MR")
     assert field(message, "PID", 5) == "Muster^Erika"
@@ -133,7 +136,7 @@ def test_injection_no_delimiter_of_others_delimits_anything(
 ) -> None:
     sink.file(hostile(evil))
     (message,) = receiver.messages
-    assert segments(message) == ["MSH", "EVN", "PID", "PV1", "TXA", "OBX"]
+    assert segments(message) == ["MSH", "EVN", "PID", "PV1", "TXA", "OBX", "OBX"]
     shown = plain(evil)
     number = message.unescape(str(message["PID"][0][3][0][0]))
     assert number == shown

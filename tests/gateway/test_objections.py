@@ -1,0 +1,191 @@
+"""An objection told to the hospital does what UNDO does, and governance decides. Real parts."""
+
+import time
+from typing import Any
+
+import pytest
+
+from gateway.objections import Decision, Objections, Stage
+from gateway.retention import Retention
+from gateway.store import Photo as PhotoRow
+from gateway.store import Store, WorkKind
+from gateway.uses import Standing, Use, may
+from gateway.worklist_desk import Filter, NotDone
+from tests.gateway.bedside import Device, Photo
+from tests.gateway.hospital import Hospital
+from tests.gateway.test_cases import BANDED, desk, pages
+from wire.envelope import Private
+from wire.messages import Status
+
+TOLD: dict[str, Any] = {"said_by": "the patient", "words": "not my face", "by": "A. Ruiz"}
+SAID_MS = 1_700_000_100_000
+ASKED = Filter(kinds=(WorkKind.OBJECTION,))
+
+
+def clock() -> int:
+    return time.time_ns() // 1_000_000
+
+
+@pytest.fixture
+def objections(decided: Store) -> Objections:
+    return Objections(store=decided, clock=clock)
+
+
+@pytest.fixture
+def bedside(ward: Hospital) -> Device:
+    return ward.enrol()
+
+
+@pytest.fixture
+def photo(ward: Hospital, bedside: Device) -> Photo:
+    taken = bedside.photo(private=BANDED)
+    assert ward.receive(bedside, taken).status == Status.FILED
+    return taken
+
+
+def wait(ward: Hospital, predicate: Any, what: str) -> Any:
+    def look() -> Any:
+        ward.look_around()
+        return predicate()
+
+    return ward.until(look, 20, what)
+
+
+def undone(ward: Hospital, photo: Photo) -> Any:
+    def look() -> Any:
+        return next((r for r in ward.receipts(photo) if r.status == Status.UNDONE), None)
+
+    return wait(ward, look, "UNDONE")
+
+
+def standing(store: Store, photo: Photo) -> Standing:
+    with store.read() as session:
+        return Standing.of(session.get_one(PhotoRow, photo.hex))
+
+
+def test_an_objection_told_ends_sharing_at_once_and_is_signed_and_in_the_record(
+    ward: Hospital, objections: Objections, photo: Photo, decided: Store
+) -> None:
+    entries = ward.rows("select count(*) from ledger_entries")
+    told = objections.object(photo.hex, said_ms=SAID_MS, **TOLD)
+    assert (told.device, told.stage) == (False, Stage.OPEN)
+    now = standing(decided, photo)
+    assert not may(Use.REFERRAL, now).may and may(Use.CARE, now).reason
+    receipt = undone(ward, photo)
+    assert receipt.reason == "the patient told the hospital"
+    assert pages(ward, photo)[photo.hex]["status"] == "objection recorded"
+    assert ward.rows("select count(*) from ledger_entries") == entries
+    (task,) = desk(ward).items(ASKED)
+    assert "the patient objected: not my face" in task.why and task.photo == photo.hex
+    with pytest.raises(NotDone, match="waits for governance"):
+        objections.object(photo.hex, said_ms=SAID_MS, **TOLD)
+
+
+def test_governance_keeps_it_with_a_reason_and_secondary_use_stays_ended(
+    ward: Hospital, objections: Objections, photo: Photo, decided: Store
+) -> None:
+    told = objections.object(photo.hex, said_ms=SAID_MS, **TOLD)
+    undone(ward, photo)
+    with pytest.raises(NotDone, match="a reason is needed"):
+        objections.decide(told.id, Decision.KEPT, reason=" ", by="O. Fischer")
+    kept = objections.decide(told.id, Decision.KEPT, reason="part of the record", by="O. Fischer")
+    assert kept.stage is Stage.DONE
+    (task,) = desk(ward).items(Filter(kinds=(WorkKind.OBJECTION,), open=False))
+    assert (task.closed_by, task.note) == ("O. Fischer", "kept: part of the record")
+    now = standing(decided, photo)
+    assert may(Use.CARE, now).may and not may(Use.CARE, now).reason
+    assert not may(Use.REFERRAL, now).may and not may(Use.TEACHING, now).may
+    # He may object again, and governance is asked again.
+    objections.object(photo.hex, said_ms=SAID_MS, **TOLD)
+    (again,) = desk(ward).items(ASKED)
+    assert again.id == task.id
+    assert may(Use.CARE, standing(decided, photo)).reason
+
+
+def test_an_undo_that_was_pressed_waits_for_governance_too_which_may_restrict_it(
+    ward: Hospital, bedside: Device, objections: Objections, photo: Photo, decided: Store
+) -> None:
+    bedside.undo(photo)
+    ward.sync(bedside, bedside.batch())
+    (task,) = wait(ward, lambda: desk(ward).items(ASKED), "governance's task")
+    assert task.why == "UNDO was pressed on the device"
+    (pressed,) = objections.of(photo.hex)
+    assert pressed.device and pressed.stage is Stage.OPEN
+    objections.decide(pressed.id, Decision.RESTRICTED, reason="sensitive", by="O. Fischer")
+    verdict = may(Use.CARE, standing(decided, photo))
+    assert verdict.may and verdict.reason and verdict.governance
+
+
+def test_two_people_and_a_law_erase_it_everywhere(
+    ward: Hospital, objections: Objections, photo: Photo, decided: Store
+) -> None:
+    told = objections.object(photo.hex, said_ms=SAID_MS, **TOLD)
+    undone(ward, photo)
+    with pytest.raises(NotDone, match="name the law"):
+        objections.decide(told.id, Decision.ERASED, reason="no ground", by="O. Fischer")
+    objections.decide(
+        told.id, Decision.ERASED, reason="no ground", law="GDPR Art. 17", by="O. Fischer"
+    )
+    with pytest.raises(NotDone, match="second person is needed"):
+        objections.confirm(told.id, confirm=True, second="o. fischer")
+    assert (ward.state / "sealed" / f"{photo.hex}.wardseal").exists()
+    objections.confirm(told.id, confirm=True, second="P. Lind")
+
+    def erased() -> bool:
+        return objections.get(told.id).stage is Stage.DONE
+
+    wait(ward, erased, "the erasure")
+    assert not list(ward.state.glob(f"*/*{photo.hex}*"))
+    assert [path.suffix for path in ward.filed(photo)] == [".json"]
+    assert pages(ward, photo)[photo.hex]["status"] == "entered in error"
+    assert may(Use.CARE, standing(decided, photo)).why == "it was erased"
+    (task,) = desk(ward).items(Filter(kinds=(WorkKind.OBJECTION,), open=False))
+    assert task.closed_by == "P. Lind" and "GDPR Art. 17; asked by O. Fischer" in task.note
+    with pytest.raises(NotDone, match="nothing to object to"):
+        objections.object(photo.hex, said_ms=SAID_MS, **TOLD)
+
+
+def test_an_erasure_may_be_refused_and_a_litigation_hold_forbids_it(
+    ward: Hospital, objections: Objections, photo: Photo, decided: Store
+) -> None:
+    told = objections.object(photo.hex, said_ms=SAID_MS, **TOLD)
+    undone(ward, photo)
+    asked: dict[str, Any] = {"reason": "no ground", "law": "GDPR Art. 17", "by": "O. Fischer"}
+    objections.decide(told.id, Decision.ERASED, **asked)
+    refused = objections.confirm(told.id, confirm=False, second="P. Lind")
+    assert (refused.stage, refused.decision) == (Stage.OPEN, "")
+    (task,) = desk(ward).items(ASKED)
+    steps = [step.what for step in desk(ward).history(task.id)]
+    assert steps == ["opened", "erasure asked", "erasure refused"]
+    retention = Retention(store=decided, days=30, clock=clock)
+    retention.hold(photo=photo.hex, by="Legal", reason="a claim")
+    with pytest.raises(NotDone, match="a litigation hold keeps this photo"):
+        objections.decide(told.id, Decision.ERASED, **asked)
+
+
+def test_what_never_came_into_a_record_is_destroyed_with_the_objection(
+    ward: Hospital, bedside: Device, objections: Objections
+) -> None:
+    held = bedside.photo(private=Private(bed="W3-12", quality={}))
+    assert ward.receive(bedside, held).status == Status.HELD
+    told = objections.object(held.hex, said_ms=SAID_MS, **TOLD)
+    undone(ward, held)
+    wait(ward, lambda: objections.get(told.id).stage is Stage.DONE, "its end")
+    assert not list(ward.state.glob(f"*/*{held.hex}*"))
+    assert not desk(ward).items(ASKED)
+
+
+def test_what_cannot_be_entered_is_refused_in_words(
+    ward: Hospital, objections: Objections, photo: Photo
+) -> None:
+    changes: tuple[tuple[dict[str, Any], str], ...] = (
+        ({"said_by": " "}, "who said it must be named"),
+        ({"by": ""}, "a person must be named"),
+        ({"said_ms": clock() + 60_000}, "later than now"),
+    )
+    for changed, words in changes:
+        with pytest.raises(NotDone, match=words):
+            objections.object(photo.hex, **{"said_ms": SAID_MS, **TOLD, **changed})
+    with pytest.raises(NotDone, match="no such photo"):
+        objections.object("0" * 64, said_ms=SAID_MS, **TOLD)
+    assert not objections.of(photo.hex)
