@@ -10,6 +10,7 @@ from base import keyfiles
 from base.errors import ConfigError, FormatError, WardsealError
 from base.tls import TlsFiles
 from cli import check_parts as parts
+from cli import check_webhooks
 from cli.findings import Finding, broken, off, ok
 from gateway.beds import Beds
 from gateway.config import GatewayConfig
@@ -43,6 +44,7 @@ def look(config: GatewayConfig) -> list[Finding]:
         parts.folder("state folder", config.paths.state, needs_mib=config.limits.incoming_mib),
         parts.folder("record folder", config.filing.folder, needs_mib=64),
         *_record_systems(config),
+        *check_webhooks.look(config),
         parts.certificate(broker.certificate, broker.user),
         parts.broker(broker.host, broker.port, files),
     ]

@@ -53,6 +53,8 @@ from gateway.sites import SiteFiler
 from gateway.store import Store
 from gateway.transfers import Transfers
 from gateway.vault import Vault
+from gateway.webhooks.outbox import Outbox
+from gateway.webhooks.postman import Postman
 from gateway.withdrawal import Withdrawals
 from gateway.workers import Mailbox, Worker
 from gateway.worklist_desk import Worklist
@@ -126,7 +128,9 @@ def build(
     lightbox = Lightbox(paths.opened)
     vault = Vault(paths.sealed, lightbox)
     sinks = Sinks.open(config, stack, clock=_now_ms, sealed=vault.path)
-    receipts = Receipts(signer=keys.receipt, clock=_now_ms)
+    postmen: dict[str, Postman] = {}
+    outbox = Outbox(config.webhook, clock=_now_ms, ring=lambda hook: postmen[hook].ring())
+    receipts = Receipts(signer=keys.receipt, clock=_now_ms, announce=outbox.announce)
     followers: dict[str, Follower] = {}
     cabinet = Cabinet(
         name=config.name,
@@ -192,7 +196,7 @@ def build(
         clock=_now_ms,
         occupied=known.occupied,
     )
-    mover = Mover(store=store, cabinet=cabinet, clock=_now_ms)
+    mover = Mover(store=store, cabinet=cabinet, clock=_now_ms, announce=outbox.announce)
     sites = SiteFiler(store=store, cabinet=cabinet, vault=vault, clock=_now_ms)
     registrar = Registrar(store=store, cabinet=cabinet, vault=vault, clock=_now_ms)
     owed = Owed(store=store, clock=_now_ms)
@@ -209,7 +213,14 @@ def build(
         limits=limits,
         take_up=inbox.take_up,
         undo=inbox.undo,
-        paperwork=(mover.round, sites.round, registrar.round, owed.round, worklist.round),
+        paperwork=(
+            mover.round,
+            sites.round,
+            registrar.round,
+            owed.round,
+            worklist.round,
+            lambda: outbox.forget(store),
+        ),
     )
     reopener = Reopener(registry=registry, opener=opener, vault=vault)
     for sink in (*sinks.required, *sinks.later):
@@ -229,6 +240,10 @@ def build(
         )
         stack.callback(follower.stop)
         follower.start()
+    for hook in config.webhook:
+        postman = postmen[hook.name] = Postman(hook, store=store, clock=_now_ms)
+        stack.callback(postman.stop)
+        postman.start()
     # Undone backwards: the workers finish what they have in hand, and what comes of it is sent.
     stack.callback(mailbox.run)
     stack.callback(custody_worker.stop)

@@ -22,6 +22,7 @@ from gateway.identity import census
 from gateway.identity.identify import current
 from gateway.identity.tables import AssignmentRow, EncounterRow, MoveRow, PatientRow
 from gateway.store import Photo, State, Store, WorkKind
+from gateway.webhooks.outbox import Announce, to_nobody
 from gateway.worklist_desk import NotDone, end, named, open_items, step, worded
 
 log = logging.getLogger(__name__)
@@ -180,12 +181,20 @@ class Cases:
 
 
 class Mover:
-    """The gateway's part: carries confirmed moves out, in its round."""
+    """The gateway's part: carries confirmed moves out, in its round, and announces them."""
 
-    def __init__(self, *, store: Store, cabinet: Cabinet, clock: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        *,
+        store: Store,
+        cabinet: Cabinet,
+        clock: Callable[[], int],
+        announce: Announce = to_nobody,
+    ) -> None:
         self._store = store
         self._cabinet = cabinet
         self._clock = clock
+        self._announce = announce
 
     def round(self) -> int:
         """Have every confirmed move carried out; return how many there were."""
@@ -215,6 +224,10 @@ class Mover:
                 session.flush()
                 self._cabinet.move(session, move.photo, move.number)
                 move.stand = Stand.CARRIED_OUT
+                device = session.get_one(Photo, move.photo).device
+                self._announce(
+                    session, "moved", device=device, photo=move.photo, number=move.number
+                )
                 for item in open_items(session, move.photo, (WorkKind.IDENTITY,)):
                     end(session, item, by=move.second, note=move.reason, at=self._clock())
         if rows:

@@ -20,6 +20,8 @@ from gateway.filing.settings import (
     check_names,
 )
 from gateway.identity.settings import IdentitySettings
+from gateway.webhooks import settings as webhooks
+from gateway.webhooks.settings import WebhookSettings
 from wire.envelope import MAX_ENVELOPE
 from wire.topics import check_name
 
@@ -185,6 +187,7 @@ class GatewayConfig:
     dicom: tuple[DicomSettings, ...] = ()
     hl7: tuple[Hl7Settings, ...] = ()
     storage: tuple[StorageSettings, ...] = ()
+    webhook: tuple[WebhookSettings, ...] = ()
     limits: LimitSettings = field(default_factory=LimitSettings)
 
     def __post_init__(self) -> None:
@@ -196,6 +199,7 @@ class GatewayConfig:
             raise ConfigError("name", "'any' is the topic that all gateways hear")
         systems = (self.fhir, self.dicom, self.hl7, self.storage)
         check_names([one.name for kind in systems for one in kind])
+        webhooks.check_names(self.webhook)
 
 
 def load(path: Path) -> GatewayConfig:

@@ -14,6 +14,8 @@ from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from gateway.store import ReceiptRow, rows_of
+from gateway.webhooks.outbox import Announce, to_nobody
+from gateway.webhooks.settings import Happening
 from wire import messages
 from wire.messages import Receipt, Status
 from wire.signing import Signer
@@ -21,6 +23,12 @@ from wire.signing import Signer
 _LONGEST_REASON = 200
 _HIGHEST: Final = select(func.max(ReceiptRow.number)).where(ReceiptRow.photo == bindparam("photo"))
 _KEEP: Final = rows_of(ReceiptRow)
+_HAPPENED: Final[dict[Status, Happening]] = {
+    Status.FILED: "filed",
+    Status.HELD: "held",
+    Status.REJECTED: "rejected",
+    Status.UNDONE: "undone",
+}
 
 
 @dataclass(frozen=True)
@@ -33,11 +41,17 @@ class Answer:
 
 
 class Receipts:
-    """Signs with the receipt key; ``clock`` gives milliseconds since 1970 UTC."""
+    """Signs with the receipt key; ``clock`` gives milliseconds since 1970 UTC.
 
-    def __init__(self, *, signer: Signer, clock: Callable[[], int]) -> None:
+    ``announce`` is told of each, in the same transaction.
+    """
+
+    def __init__(
+        self, *, signer: Signer, clock: Callable[[], int], announce: Announce = to_nobody
+    ) -> None:
         self._signer = signer
         self._clock = clock
+        self._announce = announce
 
     def issue(
         self,
@@ -63,6 +77,7 @@ class Receipts:
         raw = messages.sign_receipt(receipt, self._signer)
         row = {"photo": photo, "number": number, "device": device, "status": status.value}
         session.execute(_KEEP, {**row, "raw": raw})
+        self._announce(session, _HAPPENED[status], device=device, photo=photo, number=number)
         return raw
 
 

@@ -40,16 +40,15 @@ class ReportSettings:
 
 
 @dataclass(frozen=True, kw_only=True)
-class WebSettings:
-    """A record system that is reached by HTTPS (HTTP on this machine only).
+class PeerSettings:
+    """Another system that is reached by HTTPS (HTTP on this machine only).
 
-    ``required``: FILED waits for it. ``ca``: trust this authority instead of the system's.
-    ``certificate`` and ``key``: show them (mutual TLS). ``token``: a file with a bearer token.
+    ``ca``: trust this authority instead of the system's. ``certificate`` and ``key``: show them
+    (mutual TLS). ``token``: a file with a bearer token.
     """
 
     url: str
     name: str
-    required: bool = False
     ca: Path | None = None
     certificate: Path | None = None
     key: Path | None = None
@@ -63,6 +62,13 @@ class WebSettings:
             raise ConfigError("certificate", "certificate and key go together")
         if not 1 <= self.timeout_seconds <= 300:
             raise ConfigError("timeout_seconds", "use 1 to 300")
+
+
+@dataclass(frozen=True, kw_only=True)
+class WebSettings(PeerSettings):
+    """A record system; ``required``: FILED waits for it."""
+
+    required: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

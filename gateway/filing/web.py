@@ -11,7 +11,7 @@ import httpx2
 
 from base.errors import ConfigError
 from gateway.filing.base import FilingError
-from gateway.filing.settings import WebSettings
+from gateway.filing.settings import PeerSettings
 
 MOST_BYTES: Final = 256 * 1024 * 1024
 _SHOWN: Final = 200
@@ -32,17 +32,20 @@ class Refused(FilingError):
 class Web:
     """One record system's HTTP. ``authorize()`` gives the value of the Authorization header.
 
-    ``renew()`` is called once when it was refused (401), before the one more try.
+    ``renew()`` is called once when it was refused (401), before the one more try. ``most``: how
+    long an answer may be, in bytes.
     """
 
     def __init__(
         self,
-        settings: WebSettings,
+        settings: PeerSettings,
         *,
         authorize: Callable[[], str | None] | None = None,
         renew: Callable[[], None] | None = None,
+        most: int = MOST_BYTES,
     ) -> None:
         self._name = settings.name
+        self._most = most
         self._url = settings.url.rstrip("/")
         self._authorize = authorize or _static_token(settings)
         self._renew = renew
@@ -98,7 +101,7 @@ class Web:
                 body = bytearray()
                 for part in answer.iter_bytes():
                     body += part
-                    if len(body) > MOST_BYTES:
+                    if len(body) > self._most:
                         raise FilingError(f"{self._name} answers without end")
                 return httpx2.Response(
                     answer.status_code,
@@ -138,14 +141,14 @@ def tls_context(settings: Any) -> ssl.SSLContext:
     return context
 
 
-def _static_token(settings: WebSettings) -> Callable[[], str | None]:
+def _static_token(settings: PeerSettings) -> Callable[[], str | None]:
     if settings.token is None:
         return lambda: None
     # Read anew each time, so that a renewed token is used from the next request on.
     return lambda: f"Bearer {read_token(settings)}"
 
 
-def read_token(settings: WebSettings) -> str:
+def read_token(settings: PeerSettings) -> str:
     """Return the token in the settings' file. Raises FilingError."""
     assert settings.token is not None
     try:

@@ -7,7 +7,8 @@ import gateway.objections
 import gateway.retention
 import gateway.reviews
 import gateway.sharing.desk
-import gateway.sites  # noqa: F401
+import gateway.sites
+import gateway.webhooks.outbox  # noqa: F401
 from gateway.store import Base
 
 METADATA = Base.metadata

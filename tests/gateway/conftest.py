@@ -33,7 +33,13 @@ def postgresql() -> Iterator[Server]:
 
 
 # What looks at photos, files and processes does not depend on the database.
-ONE_DATABASE_IS_ENOUGH = {"test_opening", "test_process", "test_crash", "test_folder"}
+ONE_DATABASE_IS_ENOUGH = {
+    "test_opening",
+    "test_process",
+    "test_crash",
+    "test_folder",
+    "test_webhook_faults",
+}
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -208,16 +208,19 @@ class Hospital:
         finally:
             engine.dispose()
 
+    def change(self, statement: str, **values: Any) -> None:
+        """Meddle with the database from outside."""
+        engine = engine_for(self.url, self.state / "gateway.db")
+        with engine.begin() as connection:
+            connection.execute(text(statement), values)
+        engine.dispose()
+
     def age(self, photo: Photo) -> None:
         """Let many days pass for a photo whose record systems all have it."""
         unfinished = "select 1 from filings where photo = :p and wanted != stand"
         self.until(lambda: not self.rows(unfinished, p=photo.hex), 20, "the followers")
         os.utime(self.state / "sealed" / f"{photo.hex}.wardseal", (0, 0))
-        engine = engine_for(self.url, self.state / "gateway.db")
-        with engine.begin() as connection:
-            query = text("update photos set changed_ms = 0 where photo = :p")
-            connection.execute(query, {"p": photo.hex})
-        engine.dispose()
+        self.change("update photos set changed_ms = 0 where photo = :p", p=photo.hex)
 
     def worklist(self) -> list[tuple[str, str, str]]:
         """(kind, subject, why) of every open item."""
