@@ -16,6 +16,7 @@ from gateway.devices import Registry
 from gateway.export import Exporter
 from gateway.keys import GatewayKeys
 from gateway.lightbox import Lightbox
+from gateway.lookers import in_wrong_charts
 from gateway.opening import Opener
 from gateway.reopening import Reopener
 from gateway.store import Store
@@ -37,6 +38,7 @@ def export(arguments: Namespace) -> int:
                 reopener=Reopener(registry=registry, opener=opener, vault=vault),
                 room=room,
                 looked=_looked,
+                wrongly=_wrongly,
             )
             done = exporter.export(arguments.patient, arguments.folder)
     finally:
@@ -45,6 +47,16 @@ def export(arguments: Namespace) -> int:
     if done.opened < done.photos:
         print("The others are in the record systems that export.json names.")
     return OK
+
+
+def _wrongly(session: Session, photo: str, patient: str) -> list[dict[str, Any]]:
+    """Who saw a photo while it was in this patient's chart by mistake."""
+    return [
+        {"at_ms": look.at_ms, "name": look.name, "what": look.what}
+        for chart in in_wrong_charts(session, photo)
+        if chart.patient == patient
+        for look in chart.lookers
+    ]
 
 
 def _looked(session: Session, photo: str) -> list[dict[str, Any]]:

@@ -77,6 +77,15 @@ class Beds:
             default=None,
         )
 
+    def places(self) -> list[Place]:
+        """Return the places where devices hang or hung, in order."""
+        try:
+            self._refresh()
+        except ConfigError as e:
+            log.error("%s; what it said before still holds", e)
+        known = {hung.place for rows in self._rows.values() for hung in rows}
+        return sorted(known, key=lambda place: (place.ward, place.room, place.bed))
+
     def _refresh(self) -> None:
         try:
             stat = self._file.stat()

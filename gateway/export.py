@@ -23,7 +23,9 @@ from gateway.filing.record import Assignment
 from gateway.identity import census
 from gateway.identity.identify import assigned, current
 from gateway.identity.tables import AssignmentRow, MoveRow
+from gateway.objections import ObjectionRow
 from gateway.reopening import NotReopened, Reopener
+from gateway.sites import BodySiteRow
 from gateway.store import Filing, LedgerEntry, Photo, Stand, Store, WorkItem
 from gateway.uses import Standing, Use, may
 from gateway.worklist_desk import NotDone
@@ -42,7 +44,10 @@ class Exported:
 
 
 class Exporter:
-    """``looked(session, photo)`` tells who looked at a photo, one mapping for each time."""
+    """``looked(session, photo)`` tells who looked at a photo, one mapping for each time.
+
+    ``wrongly(session, photo, patient)`` tells who saw it in this patient's chart by mistake.
+    """
 
     def __init__(
         self,
@@ -51,11 +56,13 @@ class Exporter:
         reopener: Reopener,
         room: Buffer,
         looked: Callable[[Session, str], list[dict[str, Any]]],
+        wrongly: Callable[[Session, str, str], list[dict[str, Any]]],
     ) -> None:
         self._store = store
         self._reopener = reopener
         self._room = room
         self._looked = looked
+        self._wrongly = wrongly
 
     def export(self, patient: str, folder: Path) -> Exported:
         """Write the folder, which must not exist. Raises NotDone for a patient nobody knows."""
@@ -124,6 +131,23 @@ class Exporter:
                 {"kind": item.kind, "why": item.why, "opened_ms": item.opened_ms} for item in work
             ],
             "looked_at": self._looked(session, row.photo),
+            "seen_in_this_chart_by_mistake": self._wrongly(session, row.photo, patient),
+            "body_site": [
+                {"code": said.code, "display": said.display, "side": said.side, "note": said.note}
+                for said in session.scalars(
+                    select(BodySiteRow)
+                    .where(BodySiteRow.photo == row.photo)
+                    .order_by(BodySiteRow.id)
+                )
+            ],
+            "objections": [
+                {"said_by": one.said_by, "said_ms": one.said_ms, "decision": one.decision}
+                for one in session.scalars(
+                    select(ObjectionRow)
+                    .where(ObjectionRow.photo == row.photo)
+                    .order_by(ObjectionRow.id)
+                )
+            ],
         }
 
     def _entries(self, session: Session, row: Photo) -> dict[str, bytes]:

@@ -127,12 +127,6 @@ class Finder:
             newer=_cursor(rows[0]) if rows and newer else "",
         )
 
-    def places(self) -> list[tuple[str, str]]:
-        """Return (ward, bed) of the places that photos were taken at, in order."""
-        here = select(Photo.ward, Photo.bed).where(Photo.ward != "").distinct()
-        with self._store.read() as session:
-            return sorted((ward, bed) for ward, bed in session.execute(here))
-
 
 _NEWEST: Final = (Photo.captured_ms.desc(), Photo.photo.desc())
 

@@ -16,6 +16,7 @@ from gateway.console.tables import Viewing
 from gateway.identity.tables import AssignmentRow
 
 SEEN: Final = ("photo", "picture", "patient")
+REASON: Final = "reason"
 """The words of ``gateway.console.audit`` for what shows a photo."""
 
 
@@ -43,7 +44,9 @@ class WrongChart:
 def of_photo(session: Session, photo: str) -> list[Looked]:
     """Return everybody who looked at a photo, oldest first."""
     rows = session.scalars(
-        select(Viewing).where(Viewing.subject == photo).order_by(Viewing.at_ms, Viewing.id)
+        select(Viewing)
+        .where(Viewing.subject == photo, Viewing.what.in_((*SEEN, REASON)))
+        .order_by(Viewing.at_ms, Viewing.id)
     )
     return [_looked(row) for row in rows]
 

@@ -16,6 +16,8 @@ from gateway.sites import BodySiteRow
 from gateway.store import Photo, State, Store
 
 MOST: Final = 200
+_PARTS: Final = {1: 1, 2: 2, 5: 5, 10: 10, 20: 4, 50: 5, 100: 10, 200: 4, 500: 5}
+_BARS_MM: Final = tuple(_PARTS)
 
 
 @dataclass(frozen=True)
@@ -111,6 +113,23 @@ def _words(said: BodySiteRow | None, carried: AssignmentRow | None) -> str:
     if carried is not None and carried.site_code:
         return " ".join(word for word in (carried.site_side, carried.site_display) if word)
     return ""
+
+
+@dataclass(frozen=True)
+class Ruler:
+    """A bar for the picture's own plane: ``mm`` long, ``px`` of the picture, with ``parts``."""
+
+    mm: int
+    px: float
+    parts: int
+
+
+def ruler(width: int, width_mm: float | None) -> Ruler | None:
+    """Return the longest round bar within a third of the picture's width, if it has a scale."""
+    if width_mm is None:
+        return None
+    bar = max((mm for mm in _BARS_MM if mm <= width_mm / 3), default=None)
+    return None if bar is None else Ruler(bar, bar / width_mm * width, _PARTS[bar])
 
 
 def width_mm(row: Photo) -> float | None:

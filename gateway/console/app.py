@@ -23,6 +23,7 @@ from gateway.console.accounts import Accounts
 from gateway.console.audit import Audit
 from gateway.console.config import ConsoleConfig
 from gateway.console.front import Front
+from gateway.console.inquiries import Bedside
 from gateway.console.ledgers import Ledgers
 from gateway.console.limits import Limit
 from gateway.console.oidc import Oidc
@@ -33,11 +34,17 @@ from gateway.console.render import Render
 from gateway.console.roles import Area
 from gateway.console.sessions import Sessions
 from gateway.console.shield import Shield
+from gateway.console.statements import Statements
 from gateway.console.visits import FormHandler, Handler, Problem, Visits
 from gateway.console.whose import Whose
 from gateway.console.work import Work
 from gateway.devices import Registry
+from gateway.finding import Finder
+from gateway.inquiry import Inquiries
 from gateway.lightbox import Lightbox
+from gateway.objections import Objections
+from gateway.reviews import Reviews
+from gateway.sites import Sites
 from gateway.store import Store
 from gateway.worklist_desk import Worklist
 from wire.signing import PublicKey
@@ -85,12 +92,22 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
         secure=config.web.secure,
     )
     cases = Cases(store=store, clock=_now_ms)
+    sites = Sites(store=store, clock=_now_ms)
+    objections = Objections(store=store, clock=_now_ms)
+    reviews = Reviews(store=store, clock=_now_ms)
+    beds = Beds(config.paths.beds)
+    ledgers = Ledgers(store=store, key_of=key_of)
     lightbox = Lightbox(config.paths.state / "opened")
     pages = Pages(
         render=render,
         audit=audit,
         photos=photos,
-        ledgers=Ledgers(store=store, key_of=key_of),
+        finder=Finder(store),
+        places=beds.places,
+        sites=sites,
+        objections=objections,
+        reviews=reviews,
+        ledgers=ledgers,
         questions=Questions(store=store, clock=_now_ms),
         lightbox=lightbox,
         cases=cases,
@@ -102,7 +119,7 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
         audit=audit,
         worklist=Worklist(
             store=store,
-            beds=Beds(config.paths.beds),
+            beds=beds,
             settings=WorklistSettings(),
             clock=_now_ms,
         ),
@@ -123,11 +140,21 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
         )
     return Starlette(
         routes=_routes(
-            front,
-            visits,
-            pages,
-            work,
-            Whose(render=render, audit=audit, store=store, cases=cases),
+            front=front,
+            visits=visits,
+            pages=pages,
+            work=work,
+            whose=Whose(render=render, audit=audit, store=store, cases=cases),
+            says=Statements(audit=audit, sites=sites, objections=objections, reviews=reviews),
+            bedside=Bedside(
+                render=render,
+                audit=audit,
+                inquiries=Inquiries(
+                    store=store, key_of=key_of, ledger_file=ledgers.whole, clock=_now_ms
+                ),
+                places=beds.places,
+                today=today,
+            ),
         ),
         middleware=middleware,
         exception_handlers={
@@ -139,7 +166,14 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
 
 
 def _routes(
-    front: Front, visits: Visits, pages: Pages, work: Work, whose: Whose
+    *,
+    front: Front,
+    visits: Visits,
+    pages: Pages,
+    work: Work,
+    whose: Whose,
+    says: Statements,
+    bedside: Bedside,
 ) -> list[Route | Mount]:
     def get(path: str, area: Area, handler: Handler, *, click: bool = True) -> Route:
         return Route(path, visits.page(area, handler, click=click), methods=["GET"])
@@ -156,6 +190,12 @@ def _routes(
         post("/photos/{photo}/resolve", Area.PHOTOS, whose.resolve),
         post("/photos/{photo}/move", Area.PHOTOS, whose.move),
         post("/photos/{photo}/moves/{move}", Area.PHOTOS, whose.decide),
+        post("/photos/{photo}/site", Area.PHOTOS, says.site),
+        post("/photos/{photo}/objections", Area.PHOTOS, says.objected),
+        post("/photos/{photo}/objections/{objection}/decision", Area.DECISIONS, says.decide),
+        post("/photos/{photo}/objections/{objection}/erasure", Area.DECISIONS, says.confirm),
+        post("/photos/{photo}/reviews", Area.PHOTOS, says.review),
+        post("/photos/{photo}/reviews/{review}/revoke", Area.PHOTOS, says.revoke),
         get("/patients/{number}", Area.PHOTOS, whose.patient),
         get("/worklist", Area.WORKLIST, work.list),
         get("/worklist/{item}", Area.WORKLIST, work.item),
@@ -165,6 +205,8 @@ def _routes(
         get("/ledgers/{device}/{ledger}", Area.LEDGERS, pages.ledger),
         get("/ledgers/{device}/{ledger}/file", Area.LEDGERS, pages.ledger_file),
         get("/questions", Area.QUESTIONS, pages.questions),
+        get("/questions/bed", Area.QUESTIONS, bedside.ask),
+        get("/questions/bed/wardseal-inquiry.zip", Area.QUESTIONS, bedside.bundle),
         get("/devices", Area.DEVICES, pages.devices),
         Route("/sign-in", front.sign_in, methods=["GET", "POST"]),
         post("/sign-out", None, front.sign_out),

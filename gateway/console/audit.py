@@ -15,6 +15,7 @@ from gateway.console.tables import Viewing
 from gateway.store import Store
 
 REASON_HOLDS_MS: Final = 15 * 60_000
+_LATELY: Final = 2_000
 
 
 class What(StrEnum):
@@ -31,6 +32,12 @@ class What(StrEnum):
     LEDGER_FILE = "ledger file"
     QUESTIONS = "questions"
     DEVICES = "devices"
+    INQUIRY = "inquiry"
+    BUNDLE = "bundle"
+    SITE = "site said"
+    OBJECTION = "objection entered"
+    DECISION = "objection decided"
+    REVIEW = "review asked"
     SIGN_IN = "sign-in"
     SIGN_OUT = "sign-out"
     REFUSED = "refused"
@@ -56,6 +63,12 @@ class Audit:
                     note=note[:1000],
                 )
             )
+
+    def people(self) -> list[str]:
+        """Return who has been here lately, as they sign, to be proposed in forms."""
+        lately = select(Viewing.name, Viewing.login).order_by(Viewing.id.desc()).limit(_LATELY)
+        with self._store.read() as session:
+            return sorted({f"{name} ({login})" for name, login in session.execute(lately)})
 
     def has_said_why(self, person: Person, photo: str) -> bool:
         """Tell whether this person has given a reason for this photo a moment ago."""

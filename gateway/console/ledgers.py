@@ -7,7 +7,7 @@ from typing import Final
 from sqlalchemy import func, select
 
 from base.errors import FormatError, VerificationError
-from gateway.console.photos import KeyOf
+from gateway.evidence import KeyOf
 from gateway.store import LedgerEntry, LedgerHead, Store
 from wire.ledger import frame, open_entry, verify_chain
 from wire.ledger_words import Numbers, meaning
@@ -104,6 +104,11 @@ class Ledgers:
         """Return the ledger as a file that ``wardseal ledger verify`` reads, piece by piece."""
         for batch in self._batches(head):
             yield b"".join(frame(raw) for raw in batch)
+
+    def whole(self, device: str, ledger: str) -> Iterator[bytes]:
+        """Return a ledger's file by its name; nothing if the hospital has none of it yet."""
+        head = self.head(device, ledger)
+        return iter(()) if head is None else self.file(head)
 
     def count_unchained(self, head: Head) -> int:
         """Return how many entries came ahead with a photo and wait for those before them."""

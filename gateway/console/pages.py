@@ -12,18 +12,29 @@ from starlette.datastructures import FormData, QueryParams
 from starlette.requests import Request
 from starlette.responses import FileResponse, RedirectResponse, Response, StreamingResponse
 
+from base.errors import FormatError
+from gateway import body
+from gateway.beds import Place
 from gateway.cases import Cases
 from gateway.console.audit import Audit, What
 from gateway.console.ledgers import PAGE as LEDGER_PAGE
 from gateway.console.ledgers import Head, Ledgers
-from gateway.console.photos import Filter, Photos
+from gateway.console.photos import Photos, listed
 from gateway.console.questions import Questions
 from gateway.console.render import Render
+from gateway.console.roles import Role
 from gateway.console.sessions import Visit
 from gateway.console.visits import Problem
 from gateway.devices import Device
+from gateway.finding import COUNTED, Finder, Wanted
 from gateway.lightbox import Lightbox
+from gateway.objections import Objections
+from gateway.reviews import Reviews
+from gateway.series import ruler
+from gateway.sites import Sites
 from gateway.store import State
+from wire.events import Level
+from wire.label import Code
 
 _PHOTO: Final = re.compile(r"[0-9a-f]{64}\Z")
 _LARGEST_PAGE: Final = 1_000_000
@@ -38,6 +49,11 @@ class Pages:
         render: Render,
         audit: Audit,
         photos: Photos,
+        finder: Finder,
+        places: Callable[[], list[Place]],
+        sites: Sites,
+        objections: Objections,
+        reviews: Reviews,
         ledgers: Ledgers,
         questions: Questions,
         lightbox: Lightbox,
@@ -48,6 +64,11 @@ class Pages:
         self._render = render
         self._audit = audit
         self._photos = photos
+        self._finder = finder
+        self._places = places
+        self._sites = sites
+        self._objections = objections
+        self._reviews = reviews
         self._ledgers = ledgers
         self._questions = questions
         self._lightbox = lightbox
@@ -59,17 +80,22 @@ class Pages:
 
     def photos(self, request: Request, visit: Visit) -> Response:
         """Show a page of photos, today's unless asked otherwise."""
-        wanted = self._filter(request.query_params)
+        wanted = self._wanted(request.query_params)
         self._audit.seen(visit.person, What.LIST, wanted.words())
+        found = self._finder.page(wanted)
         return self._render.page(
             request,
             visit,
             "photos.html",
-            page=self._photos.page(wanted),
+            photos=[listed(row) for row in found.photos],
+            found=found,
+            counted=COUNTED,
             wanted=wanted,
             today=self._today(),
-            devices=self._photos.devices(),
+            devices=[device.id for device in self._devices()],
+            places=self._places(),
             states=[state.value for state in State],
+            levels=[level.value for level in Level],
         )
 
     def photo(self, request: Request, visit: Visit) -> Response:
@@ -86,8 +112,19 @@ class Pages:
             story=story,
             seen=self._lightbox.picture(photo).is_file(),
             closed=self._closed(visit, photo),
+            barred=self._barred(visit, photo),
+            governance=Role.GOVERNANCE in visit.person.roles,
+            ruler=ruler(story.photo.width, story.photo.width_mm),
             assignments=self._cases.assignments(photo),
             moves=self._cases.moves(photo),
+            parts=body.PARTS,
+            sides=body.SIDES,
+            on_label=_on_label(story.photo.label),
+            said=self._sites.history(photo),
+            objections=self._objections.of(photo),
+            reviews=self._reviews.of(photo),
+            people=self._audit.people(),
+            now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M"),
         )
 
     def why(self, request: Request, visit: Visit, form: FormData) -> Response:
@@ -105,32 +142,41 @@ class Pages:
             return False
         return not self._audit.has_said_why(visit.person, photo)
 
+    def _barred(self, visit: Visit, photo: str) -> str:
+        """Say why this person is not shown the picture at all; empty if he may see it."""
+        verdict = self._photos.verdict(photo)
+        if verdict is None or (verdict.may and not verdict.governance):
+            return ""
+        if not verdict.may:
+            return f"This picture is not shown: {verdict.why}."
+        if Role.GOVERNANCE in visit.person.roles:
+            return ""
+        return "Governance has restricted this picture to itself, after the patient objected."
+
+    def _may_see(self, visit: Visit, photo: str) -> None:
+        if barred := self._barred(visit, photo):
+            raise Problem(403, barred)
+        if self._closed(visit, photo):
+            raise Problem(403, "The patient objected: say first why you need to see it.")
+
     def picture(self, request: Request, visit: Visit) -> Response:
         """Send the photo itself, as the device took it."""
         photo = _photo_id(request)
-        if self._closed(visit, photo):
-            raise Problem(403, "The patient objected: say first why you need to see it.")
+        self._may_see(visit, photo)
         self._audit.seen(visit.person, What.PICTURE, photo)
         return _jpeg(self._lightbox.picture(photo))
 
     def small(self, request: Request, visit: Visit) -> Response:
         """Send the small one; the list it stands in is in the audit."""
         photo = _photo_id(request)
-        if self._closed(visit, photo):
-            raise Problem(403, "The patient objected: say first why you need to see it.")
+        self._may_see(visit, photo)
         return _jpeg(self._lightbox.small(photo))
 
-    def _filter(self, asked: QueryParams) -> Filter:
-        day: date | None = self._today()
-        if "day" in asked:
-            try:
-                day = date.fromisoformat(asked["day"]) if asked["day"] else None
-            except ValueError as e:
-                raise Problem(400, "The day must be like 2026-11-25.") from e
-        state = asked.get("state", "")
-        if state and state not in {each.value for each in State}:
-            raise Problem(400, "There is no such state.")
-        return Filter(day, asked.get("device", "")[:32], state, _number(asked.get("page", "0")))
+    def _wanted(self, asked: QueryParams) -> Wanted:
+        try:
+            return Wanted.of(dict(asked), today=self._today())
+        except FormatError as e:
+            raise Problem(400, str(e)) from e
 
     # -- ledgers ----------------------------------------------------------------------------------
 
@@ -206,6 +252,18 @@ class Pages:
             devices=self._devices(),
             presences=self._photos.presences(),
         )
+
+
+def _on_label(words: str) -> dict[str, str]:
+    """What the label in the picture says, and what it means: ``code/side``, empty if unknown."""
+    if not words:
+        return {}
+    try:
+        code = Code.of(words)
+    except FormatError:
+        return {"words": words, "means": ""}
+    part, side = body.of_label(code.site, code.side)
+    return {"words": words, "means": f"{part.code}/{side}" if part else "", "side": side}
 
 
 def _photo_id(request: Request) -> str:

@@ -37,13 +37,14 @@ class Render:
         self._environment.filters["moment"] = moment
         self._environment.filters["clock"] = clock
         self._environment.filters["short"] = short
+        self._environment.filters["day"] = lambda ms: moment(ms)[:10]
         self._environment.globals["link"] = link
 
     def page(
         self, request: Request, visit: Visit, name: str, *, status: int = 200, **values: Any
     ) -> HTMLResponse:
         """Return a page for somebody who is signed in."""
-        menu = [(area, _PATHS[area]) for area in areas_of(visit.person.roles)]
+        menu = [(area, _PATHS[area]) for area in areas_of(visit.person.roles) if area in _PATHS]
         return self._fill(name, request, status=status, visit=visit, menu=menu, **values)
 
     def outside(

@@ -25,6 +25,7 @@ class Area(StrEnum):
     LEDGERS = "ledgers"
     QUESTIONS = "questions"
     DEVICES = "devices"
+    DECISIONS = "decisions"
 
 
 MAY: Final[dict[Area, frozenset[Role]]] = {
@@ -33,6 +34,7 @@ MAY: Final[dict[Area, frozenset[Role]]] = {
     Area.LEDGERS: frozenset({Role.GOVERNANCE}),
     Area.QUESTIONS: frozenset({Role.GOVERNANCE}),
     Area.DEVICES: frozenset({Role.FLEET, Role.GOVERNANCE}),
+    Area.DECISIONS: frozenset({Role.GOVERNANCE}),
 }
 
 

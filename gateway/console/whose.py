@@ -8,23 +8,23 @@ import re
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import func, select
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from gateway.cases import Cases
 from gateway.console.audit import Audit, What
-from gateway.console.photos import Listed, listed
 from gateway.console.render import Render
 from gateway.console.sessions import Visit
 from gateway.console.visits import Problem
 from gateway.console.work import sentence, signature
-from gateway.identity.tables import AssignmentRow, PatientRow
-from gateway.store import Photo, Store
+from gateway.identity.tables import PatientRow
+from gateway.series import MOST, of_patient
+from gateway.store import Store
 from gateway.worklist_desk import NotDone
 
-MOST: Final = 200
+_SIZES: Final = {"small": 220, "": 340, "large": 500}
+"""How many pixels across the widest picture of a wound is shown."""
 _PHOTO: Final = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -38,15 +38,26 @@ class Whose:
         self._cases = cases
 
     def patient(self, request: Request, visit: Visit) -> Response:
-        """Show one patient's photos, oldest first, side by side."""
+        """Show one patient's photos, wound by wound, oldest first, side by side to one scale."""
         number = str(request.path_params["number"])[:100]
         self._audit.seen(visit.person, What.PATIENT, number)
         with self._store.read() as session:
             patient = session.get(PatientRow, number)
         if patient is None:
             raise Problem(404, "The hospital has told us of no patient with this number.")
+        series = of_patient(self._store, number)
+        size = request.query_params.get("size", "")
+        target = _SIZES.get(size, _SIZES[""])
         return self._render.page(
-            request, visit, "patient.html", patient=patient, photos=self._series(number)
+            request,
+            visit,
+            "patient.html",
+            patient=patient,
+            series=series,
+            size=size if size in _SIZES else "",
+            sizes=_SIZES,
+            target=target,
+            most=MOST,
         )
 
     def resolve(self, request: Request, visit: Visit, form: FormData) -> Response:
@@ -98,27 +109,6 @@ class Whose:
         except NotDone as e:
             raise Problem(409, sentence(e)) from e
         return RedirectResponse(f"/photos/{photo}", 303)
-
-    def _series(self, patient: str) -> list[Listed]:
-        """Photos whose last assignment is this patient."""
-        latest = (
-            select(AssignmentRow.photo, func.max(AssignmentRow.number).label("number"))
-            .group_by(AssignmentRow.photo)
-            .subquery()
-        )
-        query = (
-            select(Photo)
-            .join(AssignmentRow, AssignmentRow.photo == Photo.photo)
-            .join(
-                latest,
-                (latest.c.photo == AssignmentRow.photo) & (latest.c.number == AssignmentRow.number),
-            )
-            .where(AssignmentRow.patient == patient)
-            .order_by(Photo.captured_ms)
-            .limit(MOST)
-        )
-        with self._store.read() as session:
-            return [listed(row) for row in session.scalars(query)]
 
 
 def _photo(request: Request) -> str:

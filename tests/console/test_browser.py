@@ -70,9 +70,9 @@ def test_the_keyboard_alone_leads_to_a_photo_and_makes_it_larger(
     pane.wait_for()
     pane.focus()
     officer.keyboard.press("+")
-    assert officer.locator(".pane img").evaluate("image => image.style.width") == "150%"
+    assert officer.locator(".sheet").evaluate("sheet => sheet.style.width") == "150%"
     officer.keyboard.press("0")
-    assert officer.locator(".pane img").evaluate("image => image.style.width") == "100%"
+    assert officer.locator(".sheet").evaluate("sheet => sheet.style.width") == "100%"
 
 
 def test_a_shared_file_opens_offline_with_its_phrase_and_with_no_other(

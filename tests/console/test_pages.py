@@ -80,7 +80,7 @@ def test_each_view_is_in_the_audit_with_who_and_what(console: Console) -> None:
     client.get(f"/photos/{photo}")
     client.get(f"/photos/{photo}/picture.jpg")
     assert console.viewings()[before:] == [
-        ("nurse", "list", "all days device=* state=* page=0"),
+        ("nurse", "list", "from=* to=*"),
         ("nurse", "photo", photo),
         ("nurse", "picture", photo),
     ]
@@ -141,11 +141,11 @@ def test_after_an_objection_a_photo_is_read_with_a_reason_that_is_on_record(
 def test_filters_choose_and_wrong_ones_are_said(console: Console) -> None:
     client = console.sign_in("nurse")
     assert "3 photos" in client.get("/?day=").text
-    assert "1 photo<" in client.get("/?day=&state=undone").text
+    assert "1 photo ·" in client.get("/?day=&state=undone").text
     assert "0 photos" in client.get("/?day=&device=other").text
     assert "3 photos" in client.get("/?day=2023-11-14").text
     assert "0 photos" in client.get("/?day=2023-11-15").text
-    assert "The day must be like" in client.get("/?day=yesterday").text
+    assert "A day must be like" in client.get("/?day=yesterday").text
     assert client.get("/?state=eaten").status_code == 400
 
 

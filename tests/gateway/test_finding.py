@@ -101,7 +101,6 @@ def test_each_filter_finds_its_own(store: Store) -> None:
         # What a page links to asks for the same.
         assert Wanted.of(wanted.query(), today=DAY) == wanted
     assert numbers(finder.page(Wanted.of({}, today=DAY)).photos) == [4, 3, 2, 1]
-    assert finder.places() == [("W3", "12"), ("W3", "13"), ("W4", "1")]
 
 
 TEXT = st.text(max_size=20)

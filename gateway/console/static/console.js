@@ -34,7 +34,7 @@ function listen() {
 
 function viewers() {
   for (const viewer of document.querySelectorAll("[data-viewer]")) {
-    const pane = viewer.querySelector(".pane"), image = viewer.querySelector("img");
+    const pane = viewer.querySelector(".pane"), sheet = viewer.querySelector(".sheet");
     if (!pane || pane.dataset.ready) continue;
     pane.dataset.ready = "1";
     let zoom = 1;
@@ -42,7 +42,7 @@ function viewers() {
       const before = zoom;
       zoom = Math.min(8, Math.max(1, next));
       const x = (pane.scrollLeft + pane.clientWidth / 2) / before, y = (pane.scrollTop + pane.clientHeight / 2) / before;
-      image.style.width = `${zoom * 100}%`;
+      sheet.style.width = `${zoom * 100}%`;
       pane.scrollTo(x * zoom - pane.clientWidth / 2, y * zoom - pane.clientHeight / 2);
       said(`Shown ${Math.round(zoom * 10) / 10} times the whole.`);
     };

@@ -1,0 +1,170 @@
+"""What named people say about a photo: its body site, an objection, a decision, a request.
+
+Forms only; what can be said is the rooms' to say (gateway.sites, objections, reviews), and their
+words come on to the page. Each is in the audit besides standing in the photo's story.
+"""
+
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Final
+
+from starlette.datastructures import FormData
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from gateway.console.audit import Audit, What
+from gateway.console.sessions import Visit
+from gateway.console.visits import Problem
+from gateway.console.work import sentence, signature
+from gateway.objections import Decision, Objections
+from gateway.reviews import Reviews
+from gateway.sites import Sites
+from gateway.worklist_desk import NotDone
+
+_PHOTO: Final = re.compile(r"[0-9a-f]{64}\Z")
+
+
+class Statements:
+    """Handlers, each as ``visits.form`` wants it."""
+
+    def __init__(
+        self, *, audit: Audit, sites: Sites, objections: Objections, reviews: Reviews
+    ) -> None:
+        self._audit = audit
+        self._sites = sites
+        self._objections = objections
+        self._reviews = reviews
+
+    def site(self, request: Request, visit: Visit, form: FormData) -> Response:
+        """Say which part of the body it shows, on which side, and what is worth noting.
+
+        The label's own words come as one choice, ``code/side``.
+        """
+        photo = _photo(request)
+        code, _, side = _field(form, "part").partition("/")
+        return self._said(
+            photo,
+            visit,
+            What.SITE,
+            lambda: self._sites.say(
+                photo,
+                code=code,
+                side=side or _field(form, "side"),
+                note=_field(form, "note"),
+                by=signature(visit.person),
+            ),
+        )
+
+    def objected(self, request: Request, visit: Visit, form: FormData) -> Response:
+        """Enter that the patient, or who speaks for him, objected."""
+        photo, said_ms = _photo(request), _moment(_field(form, "when"))
+        return self._said(
+            photo,
+            visit,
+            What.OBJECTION,
+            lambda: self._objections.object(
+                photo,
+                said_by=_field(form, "who"),
+                said_ms=said_ms,
+                words=_field(form, "words"),
+                by=signature(visit.person),
+            ),
+        )
+
+    def decide(self, request: Request, visit: Visit, form: FormData) -> Response:
+        """Decide what becomes of a photo whose patient objected."""
+        photo, objection = self._objection(request)
+        asked = _field(form, "decision")
+        if asked not in set(Decision):
+            raise Problem(400, "Choose whether it is kept, restricted or erased.")
+        return self._said(
+            photo,
+            visit,
+            What.DECISION,
+            lambda: self._objections.decide(
+                objection,
+                Decision(asked),
+                reason=_field(form, "reason"),
+                by=signature(visit.person),
+                law=_field(form, "law"),
+            ),
+        )
+
+    def confirm(self, request: Request, visit: Visit, form: FormData) -> Response:
+        """Confirm or refuse an erasure, as the second person."""
+        photo, objection = self._objection(request)
+        return self._said(
+            photo,
+            visit,
+            What.DECISION,
+            lambda: self._objections.confirm(
+                objection,
+                confirm=_field(form, "answer") == "confirm",
+                second=signature(visit.person),
+            ),
+        )
+
+    def review(self, request: Request, visit: Visit, form: FormData) -> Response:
+        """Ask somebody to look at it."""
+        photo = _photo(request)
+        return self._said(
+            photo,
+            visit,
+            What.REVIEW,
+            lambda: self._reviews.ask(
+                photo,
+                owner=_field(form, "owner"),
+                question=_field(form, "question"),
+                by=signature(visit.person),
+            ),
+        )
+
+    def revoke(self, request: Request, visit: Visit, form: FormData) -> Response:
+        """Take a request back."""
+        photo, number = _photo(request), str(request.path_params["review"])
+        open_ones = {str(review.id): review.id for review in self._reviews.of(photo)}
+        if number not in open_ones:
+            raise Problem(404, "There is no such request.")
+        return self._said(
+            photo,
+            visit,
+            What.REVIEW,
+            lambda: self._reviews.revoke(
+                open_ones[number], by=signature(visit.person), note=_field(form, "note")
+            ),
+        )
+
+    def _objection(self, request: Request) -> tuple[str, int]:
+        photo, number = _photo(request), str(request.path_params["objection"])
+        known = {str(objection.id): objection.id for objection in self._objections.of(photo)}
+        if number not in known:
+            raise Problem(404, "There is no such objection.")
+        return photo, known[number]
+
+    def _said(self, photo: str, visit: Visit, what: What, say: Callable[[], object]) -> Response:
+        try:
+            say()
+        except NotDone as e:
+            raise Problem(409, sentence(e)) from e
+        self._audit.seen(visit.person, what, photo)
+        return RedirectResponse(f"/photos/{photo}", 303)
+
+
+def _photo(request: Request) -> str:
+    photo = str(request.path_params["photo"])
+    if not _PHOTO.match(photo):
+        raise Problem(404, "There is no such photo.")
+    return photo
+
+
+def _field(form: FormData, name: str) -> str:
+    return str(form.get(name, "")).strip()[:1000]
+
+
+def _moment(text: str) -> int:
+    """Read what ``datetime-local`` sends, in UTC as every time of the console."""
+    try:
+        return int(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
+    except (ValueError, OverflowError) as e:
+        raise Problem(400, "Say when it was said, like 2026-11-25T14:03.") from e
