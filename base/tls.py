@@ -64,19 +64,19 @@ def _readable(setting: str, path: Path) -> None:
 
 # X509_V_ERR_* (OpenSSL, x509_vfy.h): what is wrong with the certificate the broker shows.
 _THEIRS = {
-    3: "no revocation list covers the certificate of {host}; check tls.revoked",
+    3: "no revocation list covers the certificate of {host}; check {settings}.revoked",
     9: "the certificate of {host} is not valid yet; check this machine's clock",
     10: "the certificate of {host} has expired; check this machine's clock, then the certificate",
     11: "the revocation list is not valid yet; check this machine's clock",
-    12: "the revocation list in tls.revoked has expired; fetch a new one",
-    18: "{host} signed its certificate itself; it is not from the authority in tls.ca",
-    19: "the certificate of {host} is not from the authority in tls.ca",
-    20: "the certificate of {host} is not from the authority in tls.ca",
-    21: "the certificate of {host} is not from the authority in tls.ca",
+    12: "the revocation list in {settings}.revoked has expired; fetch a new one",
+    18: "{host} signed its certificate itself; it is not from the authority in {settings}.ca",
+    19: "the certificate of {host} is not from the authority in {settings}.ca",
+    20: "the certificate of {host} is not from the authority in {settings}.ca",
+    21: "the certificate of {host} is not from the authority in {settings}.ca",
     23: "the certificate of {host} has been revoked",
     26: "the certificate of {host} may not be used for a server",
-    62: "the broker's certificate carries another name than {host}",
-    64: "the broker's certificate carries another address than {host}",
+    62: "the {peer}'s certificate carries another name than {host}",
+    64: "the {peer}'s certificate carries another address than {host}",
 }
 
 # Alerts (RFC 8446, section 6.2) by OpenSSL's names: what the broker says is wrong with ours.
@@ -90,28 +90,23 @@ _OURS = {
     "TLSV1_ALERT_DECRYPT_ERROR": "{host} says that our key does not fit our certificate",
     "TLSV1_ALERT_ACCESS_DENIED": "{host} knows our certificate and denies access",
     "TLSV13_ALERT_CERTIFICATE_REQUIRED": "{host} did not get a certificate from us",
-    "TLSV1_ALERT_PROTOCOL_VERSION": "{host} does not speak TLS 1.3",
-    "SSLV3_ALERT_HANDSHAKE_FAILURE": "{host} shares no TLS 1.3 settings with us",
-    "UNSUPPORTED_PROTOCOL": "{host} does not speak TLS 1.3",
+    "TLSV1_ALERT_PROTOCOL_VERSION": "{host} does not speak {version}",
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": "{host} shares no {version} settings with us",
+    "UNSUPPORTED_PROTOCOL": "{host} does not speak {version}",
     "WRONG_VERSION_NUMBER": "{host} does not speak TLS on this port",
     "RECORD_LAYER_FAILURE": "{host} does not speak TLS on this port",
 }
 
 
-def words(error: BaseException, host: str) -> str:
-    """One sentence, without a full stop, for whatever a connection attempt to ``host`` raised."""
+def words(error: BaseException, host: str, settings: str = "tls") -> str:
+    """One sentence, without a full stop, for whatever a connection attempt to ``host`` raised.
+
+    ``settings`` is the table that names the files: ``tls`` is the broker's.
+    """
     if isinstance(error, WardsealError):
         return str(error)
-    if isinstance(error, ssl.SSLCertVerificationError):
-        known = _THEIRS.get(error.verify_code)
-        if known is not None:
-            return known.format(host=host)
-        return f"the certificate of {host} was not accepted: {error.verify_message}"
     if isinstance(error, ssl.SSLError):
-        known = _OURS.get(error.reason or "")
-        if known is not None:
-            return known.format(host=host)
-        return f"TLS with {host} failed: {error.reason or error}"
+        return _tls_words(error, host, settings)
     if isinstance(error, ConnectionRefusedError):
         return f"nothing answers at {host} on this port"
     if isinstance(error, ConnectionError):
@@ -121,3 +116,24 @@ def words(error: BaseException, host: str) -> str:
     if isinstance(error, OSError):
         return f"cannot reach {host}: {error.strerror or error}"
     return f"connecting to {host} failed: {error}"
+
+
+def _tls_words(error: ssl.SSLError, host: str, settings: str) -> str:
+    broker = settings == "tls"
+    said = {
+        "host": host,
+        "settings": settings,
+        "peer": "broker" if broker else "server",
+        "version": "TLS 1.3" if broker else "TLS 1.2 or newer",
+    }
+    if isinstance(error, ssl.SSLCertVerificationError):
+        known = _THEIRS.get(error.verify_code)
+        if known is not None:
+            return known.format(**said)
+        return f"the certificate of {host} was not accepted: {error.verify_message}"
+    known = _OURS.get(error.reason or "")
+    if known is None:
+        return f"TLS with {host} failed: {error.reason or error}"
+    ours = "our certificate" in known or "certificate from us" in known
+    where = f"; see {settings}.certificate" if ours and not broker else ""
+    return known.format(**said) + where

@@ -12,6 +12,7 @@ from base.tls import TlsFiles
 from cli import check_parts as parts
 from cli import check_webhooks
 from cli.findings import Finding, broken, off, ok
+from gateway.audit.syslog import Syslog
 from gateway.beds import Beds
 from gateway.config import GatewayConfig
 from gateway.database import engine_for
@@ -45,6 +46,7 @@ def look(config: GatewayConfig) -> list[Finding]:
         parts.folder("record folder", config.filing.folder, needs_mib=64),
         *_record_systems(config),
         *check_webhooks.look(config),
+        *_audit(config),
         parts.certificate(broker.certificate, broker.user),
         parts.broker(broker.host, broker.port, files),
     ]
@@ -73,6 +75,19 @@ def _set_up(name: str, make: Callable[[], Sink]) -> Finding:
     finally:
         sink.close()
     return ok(name, "answers")
+
+
+def _audit(config: GatewayConfig) -> list[Finding]:
+    """The syslog server, where one is told of the audit."""
+    if not config.audit.syslog:
+        return []
+    try:
+        Syslog(config.audit, source=f"wardseal {config.name}").probe()
+    except WardsealError as e:
+        return [broken("audit", str(e), "audit records wait until it answers")]
+    confirms = config.audit.kind == "tls"
+    says = "answers" if confirms else "is reached; it confirms nothing, as only TLS does"
+    return [ok("audit", f"{config.audit.syslog} {says}")]
 
 
 def _never() -> int:

@@ -23,6 +23,9 @@ from base.mqtt import Link, LinkSettings
 from base.tls import TlsFiles
 from gateway import config as configuration
 from gateway import database
+from gateway.audit.syslog import Syslog
+from gateway.audit.teller import Receiver, Teller
+from gateway.audit.trail import Trail
 from gateway.beds import Beds
 from gateway.cases import Mover
 from gateway.config import MIB, GatewayConfig
@@ -201,6 +204,7 @@ def build(
     registrar = Registrar(store=store, cabinet=cabinet, vault=vault, clock=_now_ms)
     owed = Owed(store=store, clock=_now_ms)
     housekeeping = Housekeeping(
+        name=config.name,
         store=store,
         registry=registry,
         reception=reception,
@@ -244,6 +248,7 @@ def build(
         postman = postmen[hook.name] = Postman(hook, store=store, clock=_now_ms)
         stack.callback(postman.stop)
         postman.start()
+    _tell_the_audit(config, stack, sinks, store)
     # Undone backwards: the workers finish what they have in hand, and what comes of it is sent.
     stack.callback(mailbox.run)
     stack.callback(custody_worker.stop)
@@ -251,6 +256,18 @@ def build(
     return House(
         heard=inbox.heard, now_and_then=housekeeping.round, worklist=worklist, line=known.line
     )
+
+
+def _tell_the_audit(config: GatewayConfig, stack: ExitStack, sinks: Sinks, store: Store) -> None:
+    """Start a thread for everybody who is told what happened to photos."""
+    receivers: list[Receiver] = [*sinks.auditors]
+    if config.audit.syslog:
+        receivers.append(Syslog(config.audit, source=f"wardseal {config.name}"))
+    trail = Trail(name=config.name, store=store, clock=_now_ms)
+    for receiver in receivers:
+        teller = Teller(receiver=receiver, trail=trail, store=store, clock=_now_ms)
+        stack.callback(teller.stop)
+        teller.start()
 
 
 def _link(config: GatewayConfig) -> Link:

@@ -10,6 +10,7 @@ from typing import Final, Literal
 
 from base import settings
 from base.errors import ConfigError, FormatError
+from gateway.audit.settings import AuditSettings
 from gateway.database import StoreSettings
 from gateway.filing.settings import (
     DicomSettings,
@@ -188,6 +189,7 @@ class GatewayConfig:
     hl7: tuple[Hl7Settings, ...] = ()
     storage: tuple[StorageSettings, ...] = ()
     webhook: tuple[WebhookSettings, ...] = ()
+    audit: AuditSettings = field(default_factory=AuditSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
 
     def __post_init__(self) -> None:

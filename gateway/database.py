@@ -117,3 +117,17 @@ def take_turns(connection: Connection, device: str) -> None:
     if connection.dialect.name == "postgresql":
         lock = text("select pg_advisory_xact_lock(hashtextextended(:device, 0))")
         connection.execute(lock, {"device": device})
+
+
+def stand_in_line(connection: Connection, line: str) -> None:
+    """Let whoever waits for this line's end know of us, until the end of our transaction."""
+    if connection.dialect.name == "postgresql":
+        lock = text("select pg_advisory_xact_lock_shared(hashtextextended(:line, 1))")
+        connection.execute(lock, {"line": line})
+
+
+def wait_for_line(connection: Connection, line: str) -> None:
+    """Wait until nobody stands in this line, and keep others from it to the end of ours."""
+    if connection.dialect.name == "postgresql":
+        lock = text("select pg_advisory_xact_lock(hashtextextended(:line, 1))")
+        connection.execute(lock, {"line": line})

@@ -24,6 +24,7 @@ from sqlalchemy import select
 from base.errors import FormatError, WardsealError
 from base.memory import wipe_file
 from gateway import retention
+from gateway.audit.tables import Did, done_once
 from gateway.config import LimitSettings
 from gateway.devices import Registry
 from gateway.incoming import SUFFIX
@@ -55,12 +56,15 @@ _REFILED_AT_ONCE: Final = 8
 class Housekeeping:
     """``take_up`` and ``undo`` are the inbox's; ``incoming`` is where photos arrive.
 
+    ``name`` is this replica's.
+
     ``paperwork`` is what is to be done besides, in this order.
     """
 
     def __init__(
         self,
         *,
+        name: str,
         store: Store,
         registry: Registry,
         reception: Reception,
@@ -75,6 +79,7 @@ class Housekeeping:
         undo: Callable[[str, str], None],
         paperwork: Sequence[Callable[[], object]] = (),
     ) -> None:
+        self._name = name
         self._store = store
         self._registry = registry
         self._reception = reception
@@ -197,11 +202,15 @@ class Housekeeping:
         """Remove sealed copies whose days are over, of photos that the record has."""
         old = self._vault.older_than(self._limits.keep_sealed_days)
         days, now = self._limits.keep_sealed_days, _now_ms()
-        done: list[str] = []
+        over: list[str] = []
         with self._store.begin() as session:
             for at in range(0, len(old), _AT_ONCE):
-                done += retention.over(session, old[at : at + _AT_ONCE], days=days, now_ms=now)
-        for photo in done[:_AT_ONCE]:
+                over += retention.over(session, old[at : at + _AT_ONCE], days=days, now_ms=now)
+            over = over[:_AT_ONCE]
+            # Said first: a crash in between leaves a copy that goes in the next round.
+            for photo in over:
+                done_once(session, Did.REMOVED, photo, self._name, at_ms=now)
+        for photo in over:
             self._vault.destroy(photo)
 
 

@@ -15,12 +15,14 @@ is merely ahead, behind, doubled or not signed is answered with how far the copy
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Final
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from base.errors import FormatError, VerificationError
 from gateway import owed, worklist
+from gateway.audit.tables import Did, done
 from gateway.complaints import Complaints
 from gateway.devices import Registry
 from gateway.store import LedgerEntry, LedgerHead, Photo, State, Store, Undo, WorkKind
@@ -39,6 +41,8 @@ from wire.messages import LedgerBatch, LedgerHave
 from wire.signing import Signer, untrusted
 
 log = logging.getLogger(__name__)
+
+_MEANINGFUL: Final = (EntryType.SEALED, EntryType.UNDO, EntryType.WIPED, EntryType.LOST)
 
 
 def row(signed: SignedEntry, *, chained: bool) -> dict[str, object]:
@@ -185,7 +189,7 @@ class Ledgers:
     def _means(self, session: Session, signed: SignedEntry) -> list[str]:
         """Act on what an entry says; return the photo whose withdrawal it is."""
         entry = signed.entry
-        if entry.type not in (EntryType.SEALED, EntryType.UNDO, EntryType.LOST):
+        if entry.type not in _MEANINGFUL:
             return []
         try:
             body = events.body_of(entry)
@@ -196,6 +200,11 @@ class Ledgers:
             owed.expect(session, signed, body, at_ms=self._clock())
             return []
         photo = self._photo_of(session, entry.device, body)
+        if isinstance(body, events.Wiped):
+            if photo is not None:
+                now = self._clock()
+                done(session, Did.WIPED, photo, entry.device, assignment=None, at_ms=now)
+            return []
         if isinstance(body, events.Undo):
             undo = Undo(
                 device=entry.device,
@@ -238,7 +247,7 @@ class Ledgers:
         return wall if isinstance(wall, int) else None
 
     def _photo_of(
-        self, session: Session, device: str, body: events.Undo | events.Lost
+        self, session: Session, device: str, body: events.Undo | events.Lost | events.Wiped
     ) -> str | None:
         if body.photo is not None:
             return body.photo.hex()

@@ -22,6 +22,7 @@ from sqlalchemy import BigInteger, String, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateway import retention, uses, worklist
+from gateway.audit.tables import Did, done_once
 from gateway.filing.cabinet import Cabinet
 from gateway.receipts import clip
 from gateway.store import (
@@ -309,6 +310,8 @@ class Registrar:
             if retention.on_hold(session, row.photo):
                 continue  # put on after the decision; it waits
             if self._cabinet.keeps(session, row.photo) and self._vault.path(row.photo).exists():
+                mine = self._cabinet.name
+                done_once(session, Did.REMOVED, row.photo, mine, at_ms=self._clock())
                 self._vault.destroy(row.photo)
             self._cabinet.erase(session, row.photo)
             any_gone = True

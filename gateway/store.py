@@ -317,6 +317,11 @@ class Store:
         except SQLAlchemyError as e:
             raise StoreError(f"the database cannot be used: {_words(e)}") from e
 
+    @property
+    def dialect(self) -> str:
+        """``sqlite`` or ``postgresql``."""
+        return self._engine.dialect.name
+
     @contextmanager
     def begin(self, *, durable: bool = True, device: str | None = None) -> Iterator[Session]:
         """One transaction: committed at the end, undone by any error.

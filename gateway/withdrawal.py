@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from gateway import receipts, retention, worklist
+from gateway.audit.tables import Did, done_once
 from gateway.filing.cabinet import Cabinet
 from gateway.receipts import Answer, Receipts
 from gateway.store import Photo, State, Store, Undo, WorkKind
@@ -105,6 +106,8 @@ class Withdrawals:
         if row is not None:
             if row.state != State.FILED and not retention.on_hold(session, photo):
                 # It never came into the record, so there is nothing left to keep it for.
+                now = self._clock()
+                done_once(session, Did.REMOVED, photo, self._name, at_ms=now)
                 self._vault.destroy(photo)
             row.state = State.UNDONE
             row.changed_ms = self._clock()

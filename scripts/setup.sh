@@ -62,6 +62,8 @@ missing_packages() { # missing_packages runtime|dev|image|interop: Debian's name
   [ "$1" = runtime ] || has_program npm || echo npm
   [ "$1" = runtime ] || has_program chromium || echo chromium
   [ "$1" = runtime ] || has_postgresql || echo postgresql
+  [ "$1" = runtime ] || has_program rsyslogd || echo rsyslog
+  [ "$1" = runtime ] || compgen -G '/usr/lib/*/rsyslog/lmnsd_ossl.so' >/dev/null || echo rsyslog-openssl
   if [ "$1" = image ]; then
     has_program qemu-system-x86_64 || echo qemu-system-x86
     has_program mmdebstrap || echo mmdebstrap
@@ -79,8 +81,8 @@ no_cluster() {
     printf 'create_main_cluster = false\n' | "${as_root[@]}" install -D -m 644 /dev/stdin "$settings"
 }
 
-# Debian starts every service it installs. We want mosquitto's and Orthanc's programs, not a second
-# broker or an archive on this machine's net, so the services are masked while apt works and left
+# Debian starts every service it installs. We want mosquitto's, Orthanc's and rsyslog's programs, not a
+# second broker or an archive on this machine's net, so the services are masked while apt works and left
 # disabled afterwards.
 install_packages() {
   (
@@ -97,7 +99,7 @@ Install them with this system's own tools (the names are Debian's), then start a
 
     say "Installing with apt: $*"
     services=()
-    for name in mosquitto orthanc; do
+    for name in mosquitto orthanc rsyslog; do
       case " $* " in *" $name "*) services+=("$name.service") ;; esac
     done
     case " $* " in *" postgresql "*) no_cluster ;; esac

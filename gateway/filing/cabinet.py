@@ -16,6 +16,7 @@ from typing import Final, Protocol
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from gateway.audit.tables import Did, done
 from gateway.filing.base import Filed, FilingError, Sink
 from gateway.filing.record import FIRST, Assignment, Record
 from gateway.filing.waiting import Patience, wait_ms
@@ -71,7 +72,7 @@ class Cabinet:
         assigned: Assigned = nobody,
         ring: Callable[[str], None] = lambda _sink: None,
     ) -> None:
-        self._name = name
+        self.name = name
         self.required = tuple(required)
         self.later = tuple(later)
         self.assigned = assigned
@@ -136,6 +137,7 @@ class Cabinet:
             if name not in outcome.problems and row.stand == Stand.WAITING:
                 row.stand, row.filed_ms = Stand.FILED, self._clock()
                 row.attempts, row.due_ms, row.problem = 0, None, ""
+                self._did(session, Did.FILED, row)
         for name, problem in outcome.problems.items():
             row = self._row(session, photo, name, outcome.assignment.number)
             row.attempts += 1
@@ -157,7 +159,7 @@ class Cabinet:
                 assignment=number,
                 wanted=Stand.FILED,
                 stand=Stand.WAITING,
-                keeper=self._name,
+                keeper=self.name,
                 attempts=0,
                 problem="",
             )
@@ -192,7 +194,7 @@ class Cabinet:
                 assignment = self.assigned(session, photo.photo, row.assignment)
                 at_once.append((sinks[row.sink], filed_of(photo, row, assignment)))
             elif row.stand == Stand.WAITING and not row.attempts and row.sink not in sinks:
-                self._objected(row)
+                self._objected(row)  # nothing is there
             else:
                 row.due_ms = self._clock()
         return at_once
@@ -200,7 +202,10 @@ class Cabinet:
     def objected(self, session: Session, photo: str, marked: Sequence[tuple[Sink, Filed]]) -> bool:
         """Write down what custody has marked; True when nothing is left to be done anywhere."""
         for sink, filed in marked:
-            self._objected(session.get_one(Filing, (photo, sink.name, filed.assignment.number)))
+            row = session.get_one(Filing, (photo, sink.name, filed.assignment.number))
+            if row.stand == Stand.FILED:
+                self._did(session, Did.OBJECTION, row)
+            self._objected(row)
         session.flush()
         left = select(Filing.sink).where(Filing.photo == photo, Filing.wanted != Filing.stand)
         return session.execute(left.limit(1)).first() is None
@@ -209,6 +214,9 @@ class Cabinet:
         row.stand = Stand.OBJECTION
         row.objection_ms = row.objection_ms or self._clock()
         row.attempts, row.due_ms, row.problem = 0, None, ""
+
+    def _did(self, session: Session, did: Did, row: Filing) -> None:
+        done(session, did, row.photo, row.sink, assignment=row.assignment, at_ms=self._clock())
 
     # -- another patient --------------------------------------------------------------------------
 
@@ -237,7 +245,7 @@ class Cabinet:
 
     def keeps(self, session: Session, photo: str) -> bool:
         """Tell whether it is this replica that has the sealed copy of a filed photo."""
-        mine = select(Filing.sink).where(Filing.photo == photo, Filing.keeper == self._name)
+        mine = select(Filing.sink).where(Filing.photo == photo, Filing.keeper == self.name)
         return session.execute(mine.limit(1)).first() is not None
 
     def precedes(self, session: Session, row: Filing) -> bool:

@@ -18,6 +18,7 @@ from sqlalchemy import select
 from base.errors import WardsealError
 from base.memory import Buffer
 from gateway import withdrawal, worklist
+from gateway.audit.tables import Did, done
 from gateway.filing.base import Sink
 from gateway.filing.cabinet import Cabinet, filed_of
 from gateway.filing.record import Assignment
@@ -32,6 +33,12 @@ LOOK_SECONDS: Final = 5.0
 _AT_ONCE: Final = 16
 _TELL_AFTER: Final = 5
 _LONGEST_PROBLEM: Final = 400
+_DID: Final = {
+    Stand.FILED: Did.FILED,
+    Stand.OBJECTION: Did.OBJECTION,
+    Stand.REPLACED: Did.REPLACED,
+    Stand.IN_ERROR: Did.IN_ERROR,
+}
 
 
 class Follower:
@@ -146,11 +153,13 @@ class Follower:
             return
         with self._store.begin() as session:
             row = session.get_one(Filing, key, with_for_update=True)
-            row.stand, row.reference = wanted, reference
+            was, row.stand, row.reference = Stand(row.stand), wanted, reference
             row.attempts, row.problem = 0, ""
             # It may be wanted otherwise by now.
             row.due_ms = None if row.wanted == wanted else self._clock()
             now = self._clock()
+            if was is not Stand.WAITING or wanted is Stand.FILED:
+                done(session, _DID[wanted], photo, row.sink, assignment=number, at_ms=now)
             if wanted is Stand.FILED:
                 row.filed_ms = now
                 self._cabinet.succeeded(session, row)

@@ -13,12 +13,14 @@ import base64
 import contextlib
 import hashlib
 import socket
+import ssl
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
 import hl7
 
+from base import tls
 from gateway.filing.base import Filed, FilingError
 from gateway.filing.record import Assignment, Record
 from gateway.filing.settings import Hl7Settings
@@ -65,7 +67,7 @@ class Hl7:
             with self._connected():
                 pass
         except OSError as e:
-            raise FilingError(f"{self.name} cannot be reached: {e.strerror or e}") from e
+            raise FilingError(f"{self.name} cannot be reached: {self._why(e)}") from e
 
     def close(self) -> None:
         """Each message has a connection of its own."""
@@ -139,13 +141,18 @@ class Hl7:
         data = _START + text.encode() + _END
         try:
             with self._connected() as line:
-                line.sendall(data)
+                _say(line, data)
                 answer = _block(line)
         except TimeoutError as e:
             raise FilingError(f"{self.name} did not answer in time") from e
         except OSError as e:
-            raise FilingError(f"{self.name} cannot be reached: {e.strerror or e}") from e
+            raise FilingError(f"{self.name} cannot be reached: {self._why(e)}") from e
         self._judge(answer, control)
+
+    def _why(self, error: OSError) -> str:
+        if isinstance(error, ssl.SSLError):
+            return tls.words(error, self._settings.host, self.name)
+        return error.strerror or str(error)
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[socket.socket]:
@@ -191,6 +198,15 @@ class Hl7:
             *[""] * 5,
             "UNICODE UTF-8",
         )
+
+
+def _say(line: socket.socket, data: bytes) -> None:
+    """Send all of it; whoever breaks off may have said why (TLS 1.3 judges us only then)."""
+    try:
+        line.sendall(data)
+    except (BrokenPipeError, ConnectionResetError):
+        line.recv(1)
+        raise
 
 
 def _block(line: socket.socket) -> bytes:

@@ -20,10 +20,14 @@ from gateway.report.making import Style
 
 @dataclass(frozen=True)
 class Sinks:
-    """``required``: a photo is FILED when all of these have it; ``later``: the others."""
+    """``required``: a photo is FILED when all of these have it; ``later``: the others.
+
+    ``auditors``: those of them that keep an audit as well.
+    """
 
     required: tuple[Sink, ...]
     later: tuple[Sink, ...]
+    auditors: tuple[Fhir, ...]
 
     @classmethod
     def open(
@@ -58,7 +62,8 @@ class Sinks:
             add(Hl7(receiver, style, clock), waited_for=receiver.required)
         for store in config.storage:
             add(Storage(store, sealed), waited_for=store.required)
-        return cls(tuple(required), tuple(later))
+        auditors = tuple(sink for sink in (*required, *later) if isinstance(sink, Fhir))
+        return cls(tuple(required), tuple(later), auditors)
 
 
 def style_of(settings: ReportSettings) -> Style:

@@ -6,9 +6,11 @@ import ssl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import httpx2
 
+from base import tls
 from base.errors import ConfigError
 from gateway.filing.base import FilingError
 from gateway.filing.settings import PeerSettings
@@ -112,8 +114,16 @@ class Web:
         except httpx2.TimeoutException as e:
             raise FilingError(f"{self._name} did not answer {method} {path} in time") from e
         except (httpx2.HTTPError, httpx2.InvalidURL) as e:
-            why = str(e) or type(e).__name__
-            raise FilingError(f"{self._name} cannot be reached: {why[:_SHOWN]}") from e
+            raise FilingError(f"{self._name} cannot be reached: {self._why(e)}") from e
+
+    def _why(self, error: Exception) -> str:
+        """What TLS says is told with the setting that it is about."""
+        cause: BaseException | None = error
+        while cause is not None and not isinstance(cause, ssl.SSLError):
+            cause = cause.__cause__ or cause.__context__
+        if cause is None:
+            return (str(error) or type(error).__name__)[:_SHOWN]
+        return tls.words(cause, urlsplit(self._url).hostname or "", self._name)
 
     def close(self) -> None:
         """Close every connection."""

@@ -1,6 +1,7 @@
 """All tables there are: every room that has some is loaded here."""
 
 # Loading them puts their tables into Base.metadata.
+import gateway.audit.tables
 import gateway.console.tables
 import gateway.identity.tables
 import gateway.objections

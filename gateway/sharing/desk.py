@@ -15,6 +15,7 @@ from sqlalchemy import BigInteger, String, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from base.memory import Buffer
+from gateway.audit.tables import audited
 from gateway.identity.identify import assigned
 from gateway.reopening import Reopener
 from gateway.report.making import Style, describe, make_report
@@ -33,6 +34,7 @@ class Form(StrEnum):
     HTML = "html"
 
 
+@audited
 class ShareRow(Base):
     """A photo that was shared outside; never deleted. ``digest``: SHA-256 of the file."""
 

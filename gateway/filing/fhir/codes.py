@@ -10,7 +10,7 @@ Coding = dict[str, str]
 
 LOINC: Final = "http://loinc.org"
 SNOMED: Final = "http://snomed.info/sct"
-DICOM: Final = "http://dicom.nlm.nih.gov/resources/ontology/DCM"
+DICOM: Final = "http://dicom.nema.org/resources/ontology/DCM"
 ACT_REASON: Final = "http://terminology.hl7.org/CodeSystem/v3-ActReason"
 CONFIDENTIALITY: Final = "http://terminology.hl7.org/CodeSystem/v3-Confidentiality"
 ACT_CODE: Final = "http://terminology.hl7.org/CodeSystem/v3-ActCode"
@@ -19,6 +19,8 @@ PARTICIPANT: Final = "http://terminology.hl7.org/CodeSystem/provenance-participa
 AUDIT_TYPE: Final = "http://terminology.hl7.org/CodeSystem/audit-event-type"
 OBJECT_TYPE: Final = "http://terminology.hl7.org/CodeSystem/audit-entity-type"
 OBJECT_ROLE: Final = "http://terminology.hl7.org/CodeSystem/object-role"
+PARTICIPATION: Final = "http://terminology.hl7.org/CodeSystem/v3-ParticipationType"
+LIFECYCLE: Final = "http://terminology.hl7.org/CodeSystem/iso-21089-lifecycle"
 REST: Final = "http://hl7.org/fhir/restful-interaction"
 
 PHOTO: Final[Coding] = {
@@ -73,10 +75,51 @@ PERSON: Final[Coding] = {"system": OBJECT_TYPE, "code": "1", "display": "Person"
 THING: Final[Coding] = {"system": OBJECT_TYPE, "code": "2", "display": "System Object"}
 PATIENT: Final[Coding] = {"system": OBJECT_ROLE, "code": "1", "display": "Patient"}
 RESOURCE: Final[Coding] = {"system": OBJECT_ROLE, "code": "4", "display": "Domain Resource"}
-BALP_CREATE: Final = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.Create"
-BALP_PATIENT_CREATE: Final = (
-    "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit.PatientCreate"
-)
+APPLICATION: Final[Coding] = {"system": DICOM, "code": "110150", "display": "Application"}
+EXPORT: Final[Coding] = {"system": DICOM, "code": "110106", "display": "Export"}
+SECURITY_ALERT: Final[Coding] = {"system": DICOM, "code": "110113", "display": "Security Alert"}
+AUTHENTICATION: Final[Coding] = {
+    "system": DICOM,
+    "code": "110114",
+    "display": "User Authentication",
+}
+LOGIN: Final[Coding] = {"system": DICOM, "code": "110122", "display": "Login"}
+LOGOUT: Final[Coding] = {"system": DICOM, "code": "110123", "display": "Logout"}
+READ: Final[Coding] = {"system": REST, "code": "read", "display": "read"}
+UPDATE: Final[Coding] = {"system": REST, "code": "update", "display": "update"}
+DELETE: Final[Coding] = {"system": REST, "code": "delete", "display": "delete"}
+SEARCH: Final[Coding] = {"system": REST, "code": "search", "display": "search"}
+DISCLOSE: Final[Coding] = {
+    "system": LIFECYCLE,
+    "code": "disclose",
+    "display": "Disclose Record Lifecycle Event",
+}
+DESTROY: Final[Coding] = {
+    "system": LIFECYCLE,
+    "code": "destroy",
+    "display": "Destroy/Delete Record Lifecycle Event",
+}
+REPORT: Final[Coding] = {"system": OBJECT_ROLE, "code": "3", "display": "Report"}
+QUERY: Final[Coding] = {"system": OBJECT_ROLE, "code": "24", "display": "Query"}
+SECURITY: Final[Coding] = {"system": OBJECT_ROLE, "code": "13", "display": "Security Resource"}
+RECIPIENT: Final[Coding] = {
+    "system": PARTICIPATION,
+    "code": "IRCP",
+    "display": "information recipient",
+}
+SENDER: Final[Coding] = {
+    "system": PARTICIPATION,
+    "code": "AUT",
+    "display": "author (originator)",
+}
+CUSTODIAN: Final[Coding] = {"system": PARTICIPANT, "code": "custodian", "display": "Custodian"}
+PERFORMER: Final[Coding] = {"system": PARTICIPANT, "code": "performer", "display": "Performer"}
+VERIFIER: Final[Coding] = {"system": PARTICIPANT, "code": "verifier", "display": "Verifier"}
+AMEND: Final[Coding] = {"system": DATA_OPERATION, "code": "UPDATE", "display": "revise"}
+NULLIFY: Final[Coding] = {"system": DATA_OPERATION, "code": "NULLIFY", "display": "nullify"}
+BALP: Final = "https://profiles.ihe.net/ITI/BALP/StructureDefinition/IHE.BasicAudit."
+BALP_CREATE: Final = f"{BALP}Create"
+BALP_PATIENT_CREATE: Final = f"{BALP}PatientCreate"
 
 
 def concept(coding: Coding) -> dict[str, object]:

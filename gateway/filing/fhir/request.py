@@ -7,7 +7,7 @@ own Practitioner resources are not ours to search or to make.
 import re
 from typing import Final
 
-from gateway.filing.fhir.resources import Names, Resource, instant, reference
+from gateway.filing.fhir.parts import Names, Resource, instant, reference
 from gateway.filing.record import Assignment, key_of
 from gateway.filing.settings import FhirSettings
 from gateway.filing.text import plain_all

@@ -15,50 +15,18 @@ the same transaction, to what the hospital's own systems have named, or by ident
 import base64
 import hashlib
 import uuid
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Final
 from urllib.parse import quote
 
 from gateway.filing.fhir import codes
+from gateway.filing.fhir.audit import created
 from gateway.filing.fhir.codes import concept
-from gateway.filing.record import Encounter, Patient, Record
+from gateway.filing.fhir.parts import Names, Resource, instant, reference
+from gateway.filing.record import Record
 from gateway.filing.settings import FhirSettings
 from gateway.filing.text import plain_all
 
-Resource = dict[str, Any]
 AGREED: Final = {"agreed": "patient", "proxy": "representative"}
-
-
-@dataclass(frozen=True)
-class Names:
-    """The systems of our identifiers, below the site's namespace."""
-
-    namespace: str
-
-    @property
-    def photo(self) -> str:
-        return f"{self.namespace}:photo"
-
-    @property
-    def consent(self) -> str:
-        return f"{self.namespace}:consent"
-
-    @property
-    def device(self) -> str:
-        return f"{self.namespace}:device"
-
-    @property
-    def review(self) -> str:
-        return f"{self.namespace}:review"
-
-    @property
-    def person(self) -> str:
-        return f"{self.namespace}:person"
-
-    @property
-    def entry(self) -> str:
-        return f"{self.namespace}:ledger-entry"
 
 
 def transaction(
@@ -110,7 +78,9 @@ def transaction(
         )
         targets.append(add(page, f"{names.photo}|{key}"))
     add(_provenance(record, targets, device, settings, now_ms))
-    add(_audit(record, targets, settings, now_ms))
+    patient = record.assignment.patient
+    whose = None if patient is None else reference(patient, "Patient")
+    add(created(whose, targets, settings, now_ms))
     return {"resourceType": "Bundle", "type": "transaction", "entry": entries}
 
 
@@ -144,11 +114,6 @@ def denial(consent: Resource, at_ms: int) -> Resource:
     }
 
 
-def instant(ms: int) -> str:
-    """FHIR's instant, in UTC."""
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds")
-
-
 def _when(name: str, record: Record) -> Resource:
     """The time of capture under ``name``; nothing where the device's clock was worth nothing."""
     try:
@@ -179,17 +144,6 @@ def _attachment(url: str, kind: str, data: bytes | memoryview) -> Resource:
         "size": len(data),
         "hash": base64.b64encode(sha1).decode(),
     }
-
-
-def reference(whom: Patient | Encounter, kind: str) -> Resource:
-    """To the server's own resource where identity knows it, otherwise by identifier."""
-    if whom.fhir:
-        return {"reference": whom.fhir}
-    identifier = {"value": whom.number}
-    if whom.authority:
-        known = "://" in whom.authority or whom.authority.startswith("urn:")
-        identifier["system"] = whom.authority if known else f"urn:wardseal:{kind.lower()}"
-    return {"type": kind, "identifier": identifier}
 
 
 def _subject(record: Record, name: str = "subject") -> Resource:
@@ -361,40 +315,3 @@ def _ni(sha256: str) -> str:
     """A hash as a name (RFC 6920)."""
     raw = base64.urlsafe_b64encode(bytes.fromhex(sha256)).rstrip(b"=").decode()
     return f"ni:///sha-256;{raw}"
-
-
-def _audit(record: Record, targets: list[str], settings: FhirSettings, now_ms: int) -> Resource:
-    patient = record.assignment.patient
-    profile = codes.BALP_CREATE if patient is None else codes.BALP_PATIENT_CREATE
-    entities: list[Resource] = [
-        {
-            "what": {"reference": target},
-            "type": dict(codes.THING),
-            "role": dict(codes.RESOURCE),
-        }
-        for target in targets
-    ]
-    if patient is not None:
-        person = {"what": reference(patient, "Patient"), "type": dict(codes.PERSON)}
-        entities.insert(0, {**person, "role": dict(codes.PATIENT)})
-    gateway = {"display": f"Wardseal gateway, {settings.name}"}
-    return {
-        "resourceType": "AuditEvent",
-        "meta": {"profile": [profile]},
-        "type": dict(codes.REST_EVENT),
-        "subtype": [dict(codes.CREATE)],
-        "action": "C",
-        "recorded": instant(now_ms),
-        "outcome": "0",
-        "agent": [
-            {"type": concept(codes.SOURCE), "who": gateway, "requestor": True},
-            {
-                "type": concept(codes.DESTINATION),
-                "who": {"display": settings.url},
-                "requestor": False,
-                "network": {"address": settings.url, "type": "5"},
-            },
-        ],
-        "source": {"observer": gateway},
-        "entity": entities,
-    }

@@ -9,16 +9,19 @@ photo in one pair of hands, so nobody searches while another creates.
 import base64
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Final
 
 import httpx2
 
+from gateway.audit.events import Act, Event
 from gateway.filing.base import Filed, FilingError
 from gateway.filing.fhir import codes
+from gateway.filing.fhir.audit import audit_event, tag_of
 from gateway.filing.fhir.auth import Smart
+from gateway.filing.fhir.parts import Names, Resource, instant
 from gateway.filing.fhir.request import request_of
-from gateway.filing.fhir.resources import Names, Resource, denial, instant, transaction
+from gateway.filing.fhir.resources import denial, transaction
 from gateway.filing.record import Assignment, Record
 from gateway.filing.settings import FhirSettings
 from gateway.filing.text import plain
@@ -30,6 +33,7 @@ _JSON: Final = "application/fhir+json"
 IN_ERROR: Final = "entered-in-error"
 _REPLACED: Final = {"DocumentReference": "superseded", "Consent": "inactive"}
 OBJECTION: Final = "objection recorded"
+_EVENTS_AT_ONCE: Final = 25
 _PURPOSES: Final = ("care", "teaching")
 
 
@@ -224,6 +228,44 @@ class Fhir:
         if entries:
             self._transact({"resourceType": "Bundle", "type": "transaction", "entry": entries})
 
+    # -- the audit --------------------------------------------------------------------------------
+
+    def wants(self, event: Event) -> bool:
+        """A photo is created here together with its AuditEvent; of others only others are told."""
+        if event.act is Act.CREATE:
+            return False
+        return event.act is not Act.UPDATE or event.place == self.name
+
+    def tell(self, events: Sequence[Event], first: int) -> None:
+        """Store an AuditEvent of each, once (gateway.audit.teller). Raises FilingError."""
+        for at in range(0, len(events), _EVENTS_AT_ONCE):
+            self._store_events(events[at : at + _EVENTS_AT_ONCE])
+
+    def _store_events(self, events: Sequence[Event]) -> None:
+        tags = [tag_of(event, self._settings) for event in events]
+        wanted = ",".join(f"{tag['system']}|{tag['code']}" for tag in tags)
+        params = {"_tag": wanted, "_count": str(2 * len(tags))}
+        known = {
+            tag.get("code")
+            for resource in _resources(self._read("/AuditEvent", params), "AuditEvent")
+            for tag in _list(resource.get("meta", {}).get("tag"))
+        }
+        entries = [
+            {
+                "resource": audit_event(event, self._settings),
+                "request": {
+                    "method": "POST",
+                    "url": "AuditEvent",
+                    "ifNoneExist": f"_tag={tag['system']}|{tag['code']}",
+                },
+            }
+            for event, tag in zip(events, tags, strict=True)
+            if event.id not in known
+        ]
+        if entries:
+            # Each for itself: one that is there already must not keep the others out.
+            self._transact({"resourceType": "Bundle", "type": "batch", "entry": entries})
+
     # -- FHIR's HTTP ------------------------------------------------------------------------------
 
     def _find(self, kind: str, *keys: str) -> list[Resource]:
@@ -234,10 +276,7 @@ class Fhir:
         wanted = ",".join(f"{system}|{value}" for value in values)
         bundle = self._read(f"/{kind}", {"identifier": wanted})
         found = []
-        for entry in _list(bundle.get("entry")):
-            resource = entry.get("resource") if isinstance(entry, dict) else None
-            if not isinstance(resource, dict) or resource.get("resourceType") != kind:
-                continue
+        for resource in _resources(bundle, kind):
             named = [
                 one.get("value")
                 for one in _list(resource.get("identifier"))
@@ -296,6 +335,14 @@ def _issues(answer: httpx2.Response) -> str:
 def _succeeded(entry: Any) -> bool:
     status = entry.get("response", {}).get("status") if isinstance(entry, dict) else None
     return str(status).startswith("2")
+
+
+def _resources(bundle: Resource, kind: str) -> Iterator[Resource]:
+    """Everything of one type in a searchset."""
+    for entry in _list(bundle.get("entry")):
+        resource = entry.get("resource") if isinstance(entry, dict) else None
+        if isinstance(resource, dict) and resource.get("resourceType") == kind:
+            yield resource
 
 
 def _list(value: Any) -> list[Any]:

@@ -18,3 +18,10 @@ def test_the_settings_on_the_page_are_read(tmp_path: Path, page: str) -> None:
     file.write_text(f'[broker]\nhost = "broker"\n{shown[0]}')
     config = configuration.load(file)
     assert len(getattr(config, page)) == 1
+
+
+def test_the_audit_s_settings_on_the_page_are_read(tmp_path: Path) -> None:
+    shown = re.findall(r"(?s)```toml\n(.*?)```", (HOWTO / "audit.md").read_text())
+    file = tmp_path / "gateway.toml"
+    file.write_text(f'[broker]\nhost = "broker"\n{shown[0]}')
+    assert configuration.load(file).audit.port == 6514
