@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Final
 
 from base import __version__
+from cli import key_arguments
 from cli.outcome import EXIT_CODES
 
 _ABOUT: Final = """\
@@ -68,6 +69,9 @@ def parser() -> ArgumentParser:
     _open(commands)
     _labels(commands)
     _pki(commands)
+    key_arguments.add(
+        _Command(commands.add("keys", "new keys for the gateway, and the end of old ones"))
+    )
     _run(commands)
     _patient(commands)
     _share(commands)

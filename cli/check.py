@@ -61,7 +61,7 @@ def _settings(machine: Machine, role: str | None, path: Path) -> list[Finding]:
             from cli import check_gateway
             from gateway.config import load as load_gateway
 
-            return [understood, *check_gateway.look(load_gateway(path))]
+            return [understood, *check_gateway.look(load_gateway(path), machine.environ)]
         from appliance.config import load as load_device
         from cli import check_device
 

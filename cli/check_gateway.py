@@ -1,6 +1,6 @@
 """The doctor at the gateway: keys that belong together, a registry that can be read, room."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
@@ -24,21 +24,21 @@ from gateway.filing.hl7 import Hl7
 from gateway.filing.storage import Storage
 from gateway.identity.csv_feed import parse as read_list
 from gateway.identity.settings import IdentitySettings
+from gateway.keys import GatewayKeys, handed_over, read_epochs, secrets
 from gateway.migrations import revision_of
 from gateway.report.making import Style
+from gateway.retiring import exists_in_clear
 from wire import pem
-from wire.hpke import RecipientPrivate
 
 
-def look(config: GatewayConfig) -> list[Finding]:
-    """Everything that the gateway's settings name."""
+def look(config: GatewayConfig, environ: Mapping[str, str]) -> list[Finding]:
+    """Everything that the gateway's settings name; ``environ`` says what systemd hands over."""
     broker = config.broker
-    files = TlsFiles(ca=broker.ca, certificate=broker.certificate, key=broker.key)
+    key = handed_over(broker.key, environ)
+    files = TlsFiles(ca=broker.ca, certificate=broker.certificate, key=key)
     return [
-        parts.private_key("opening key", config.keys.opening),
-        parts.private_key("receipt key", config.keys.receipt),
-        parts.private_key("TLS key", broker.key),
-        *_keyset(config),
+        *_private_keys(config, environ),
+        *_keys(config, environ),
         _registry(config),
         *_store(config),
         *_identity(config),
@@ -94,27 +94,48 @@ def _never() -> int:
     return 0
 
 
-def _keyset(config: GatewayConfig) -> list[Finding]:
-    """The keyset, and whether our private keys are among those that devices are told of."""
+def _private_keys(config: GatewayConfig, environ: Mapping[str, str]) -> list[Finding]:
+    """Each private key, and whether whoever holds the disk holds the keys."""
+    kinds = (
+        ("opening key", config.keys.opening),
+        ("receipt key", config.keys.receipt),
+    )
+    found = []
+    for name, base in kinds:
+        files = [secret.path for secret in secrets(base, environ)] or [base]
+        found += [parts.private_key(name, path) for path in files]
+    found.append(parts.private_key("TLS key", handed_over(config.broker.key, environ)))
+    clear = exists_in_clear(config.keys, (config.broker.key,))
+    if clear:
+        names = ", ".join(path.name for path in clear)
+        says = f"{names} lie in the clear on the disk: who takes the disk has them"
+        mend = "wardseal keys encrypt, and the gateway's unit: docs/howto/keys.md"
+        return [*found, off("keys at rest", says, mend)]
+    return [*found, ok("keys at rest", "handed over by systemd; none lies in the clear here")]
+
+
+def _keys(config: GatewayConfig, environ: Mapping[str, str]) -> list[Finding]:
+    """The keysets, and whether our private keys are among those that devices are told of."""
+    settings = config.keys
     try:
-        root = pem.public_key(keyfiles.read_public(config.keys.root, "keys.root"))
+        root = pem.public_key(keyfiles.read_public(settings.root, "keys.root"))
     except WardsealError as e:
         return [broken("keyset", str(e))]
-    found, keyset = parts.keyset(config.keys.keyset, root)
-    if keyset is None:
-        return [found]
     try:
-        opening = RecipientPrivate.decode(keyfiles.read_secret(config.keys.opening, "keys.opening"))
-        receipt = pem.signer(keyfiles.read_secret(config.keys.receipt, "keys.receipt"))
+        newest = read_epochs(settings.keyset, root)[-1].path
     except WardsealError as e:
-        return [found, broken("keys", str(e))]
-    if opening.public not in keyset.keyset.recipients:
-        says = f"photos are not sealed to {config.keys.opening}, says the keyset"
-        return [found, broken("keys", says, "use the keys and the keyset of the same site")]
-    if receipt.public not in keyset.keyset.receipt_keys:
-        says = f"devices do not believe what {config.keys.receipt} signs, says the keyset"
-        return [found, broken("keys", says, "use the keys and the keyset of the same site")]
-    return [found, ok("keys", "devices seal to our opening key and believe our receipt key")]
+        return [broken("keyset", str(e), "bring the site's keysets here again")]
+    found, _ = parts.keyset(newest, root)
+    try:
+        keys = GatewayKeys.load(settings, environ)
+    except WardsealError as e:
+        return [found, broken("keys", str(e), "use the keys and the keysets of the same site")]
+    several = len(keys.kept) > 1
+    older = (
+        f"; {len(keys.kept) - 1} older epochs are kept (wardseal keys status)" if several else ""
+    )
+    says = f"devices seal to our opening key and believe our receipt key{older}"
+    return [found, ok("keys", says)]
 
 
 def _registry(config: GatewayConfig) -> Finding:

@@ -21,7 +21,7 @@ from cli.given_key import public_key
 from cli.outcome import OK, WRONG, UsageError
 from cli.photo_file import PhotoFile, find_entries, read_photo
 from cli.terminal import moment, plain, readable
-from wire import envelope, proof, shapes
+from wire import envelope, proof, rewrap, shapes
 from wire.attestation import check_badge
 from wire.envelope import Content, Envelope
 from wire.hpke import RecipientPrivate
@@ -61,7 +61,7 @@ def open_photo(arguments: Namespace) -> int:
     verdict = _judge(file, sealed, arguments.entries, device_key)
     written = None
     with Buffer(sealed.header.length) as buffer:
-        content = envelope.open_into(sealed, private, buffer.view)
+        content = envelope.open_into(rewrap.extended(sealed, file.further), private, buffer.view)
         verdict = _with_badge(verdict, content)
         if not verdict.failed or arguments.unverified:
             _write(output, content.jpeg)

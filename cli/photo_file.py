@@ -8,12 +8,13 @@ from typing import Final
 from base.errors import FormatError, VerificationError
 from cli.ledger_file import unverified
 from cli.terminal import read_file
-from wire import cbor, events, proof
-from wire.envelope import MAX_ENVELOPE
+from wire import cbor, events, proof, rewrap
+from wire.envelope import MAX_ENVELOPE, Recipient
 from wire.ledger import MAX_ENTRY, EntryType, read_frames
 
 _LARGEST: Final = MAX_ENVELOPE + 64 * 1024
 _LARGEST_LEDGER: Final = 1 << 30
+_REWRAP: Final = ".rewrap"
 _ARRAY_OF_THREE: Final = b"\x83"
 _ARRAY_OF_FIVE: Final = b"\x85"
 
@@ -22,10 +23,14 @@ Entries = tuple[bytes, bytes, bytes]
 
 @dataclass(frozen=True)
 class PhotoFile:
-    """The envelope's bytes, and the CONSENT, INTENT and SEALED entries that came with it."""
+    """The envelope's bytes, and the CONSENT, INTENT and SEALED entries that came with it.
+
+    ``further``: recipients of the re-wrap beside the file, if there is one.
+    """
 
     sealed: memoryview
     entries: Entries | None
+    further: tuple[Recipient, ...] = ()
 
     @property
     def photo(self) -> bytes:
@@ -36,10 +41,19 @@ class PhotoFile:
 def read_photo(path: Path) -> PhotoFile:
     """Read a photo file (``wire.proof.Bundle``) or an envelope alone; which, its bytes say."""
     data = memoryview(read_file(path, limit=_LARGEST, what="a photo"))
+    further = _further(path.with_suffix(_REWRAP))
     if bytes(data[:1]) != _ARRAY_OF_FIVE:
-        return PhotoFile(data, None)
+        return PhotoFile(data, None, further)
     bundle = proof.parse_bundle(data)
-    return PhotoFile(bundle.envelope, (bundle.consent, bundle.intent, bundle.sealed))
+    entries = (bundle.consent, bundle.intent, bundle.sealed)
+    return PhotoFile(bundle.envelope, entries, further)
+
+
+def _further(path: Path) -> tuple[Recipient, ...]:
+    """Read what the gateway may have laid beside a sealed copy, for keys newer than the photo."""
+    if not path.is_file():
+        return ()
+    return rewrap.parse(read_file(path, limit=rewrap.LARGEST, what="a re-wrap")).recipients
 
 
 def find_entries(path: Path, photo: bytes) -> Entries:

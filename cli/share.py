@@ -43,8 +43,10 @@ def share(arguments: Namespace) -> int:
 def _shared(arguments: Namespace) -> Shared:
     config = configuration.load(arguments.config)
     keys, registry = GatewayKeys.load(config.keys), Registry(config.paths.devices)
-    opener = Opener(registry=registry, keys=(keys.opening,), keysets=(keys.keyset,))
     vault = Vault(config.paths.sealed, Lightbox(config.paths.opened))
+    opener = Opener(
+        registry=registry, keys=keys.openings, keysets=keys.keysets, further=vault.further
+    )
     store = Store(engine_for(config.store.url, config.paths.database))
     try:
         with Buffer(config.limits.envelope_mib * MIB) as room:

@@ -23,6 +23,7 @@ from base.mqtt import Link, LinkSettings
 from base.tls import TlsFiles
 from gateway import config as configuration
 from gateway import database
+from gateway.announcing import Announcer
 from gateway.audit.syslog import Syslog
 from gateway.audit.teller import Receiver, Teller
 from gateway.audit.trail import Trail
@@ -41,7 +42,7 @@ from gateway.housekeeping import EVERY_SECONDS, Housekeeping
 from gateway.identity.mllp import AdtLine
 from gateway.identity.opened import open_identity
 from gateway.inbox import Inbox, subscriptions
-from gateway.keys import GatewayKeys
+from gateway.keys import GatewayKeys, handed_over
 from gateway.ledgers import Ledgers
 from gateway.lightbox import Lightbox
 from gateway.objections import Registrar
@@ -51,7 +52,7 @@ from gateway.presence import Presences
 from gateway.receipts import Receipts
 from gateway.reception import Reception
 from gateway.reopening import Reopener
-from gateway.service import Service, sender
+from gateway.service import Service, keeper, sender
 from gateway.sites import SiteFiler
 from gateway.store import Store
 from gateway.transfers import Transfers
@@ -91,7 +92,7 @@ def run(config_file: Path) -> int:
     with ExitStack() as stack:
         selector = stack.enter_context(DefaultSelector())
         stack.callback(link.stop)
-        house = build(config, stack, send=sender(link), mailbox=mailbox)
+        house = build(config, stack, send=sender(link), keep=keeper(link), mailbox=mailbox)
         logging.getLogger(__name__).info("ready: %s", config.name)
         service = Service(
             selector=selector,
@@ -106,7 +107,12 @@ def run(config_file: Path) -> int:
 
 
 def build(
-    config: GatewayConfig, stack: ExitStack, *, send: Callable[[str, bytes], None], mailbox: Mailbox
+    config: GatewayConfig,
+    stack: ExitStack,
+    *,
+    send: Callable[[str, bytes], None],
+    keep: Callable[[str, bytes], bool],
+    mailbox: Mailbox,
 ) -> House:
     """Put the gateway together; ``stack`` takes it apart again, in the right order."""
     keys = GatewayKeys.load(config.keys)
@@ -120,6 +126,16 @@ def build(
     beds.check()
     store = Store(database.engine_for(config.store.url, paths.database))
     stack.callback(store.close)
+    announcer = Announcer(
+        name=config.name,
+        store=store,
+        registry=registry,
+        keysets=keys.keysets,
+        publish=keep,
+        mailbox=mailbox,
+        clock=_now_ms,
+    )
+    announcer.check()
     decoders = Decoders(
         room=limits.envelope_mib * MIB,
         pixels=limits.megapixels * 1_000_000,
@@ -151,7 +167,9 @@ def build(
         receipts=receipts,
         clock=_now_ms,
     )
-    opener = Opener(registry=registry, keys=(keys.opening,), keysets=(keys.keyset,))
+    opener = Opener(
+        registry=registry, keys=keys.openings, keysets=keys.keysets, further=vault.further
+    )
     custodian = Custodian(
         store=store,
         opener=opener,
@@ -166,7 +184,12 @@ def build(
         clock=_now_ms,
     )
     reception = Reception(
-        name=config.name, store=store, registry=registry, limits=limits, clock=_now_ms
+        name=config.name,
+        store=store,
+        registry=registry,
+        limits=limits,
+        receipts=receipts,
+        clock=_now_ms,
     )
     transfers = Transfers(limits)
     stack.callback(transfers.close)
@@ -180,6 +203,7 @@ def build(
         ledgers=Ledgers(store=store, registry=registry, signer=keys.receipt, clock=_now_ms),
         presences=Presences(store=store, registry=registry, clock=_now_ms),
         incoming=paths.incoming,
+        connected=announcer.connected,
     )
     inbox = Inbox(
         name=config.name,
@@ -224,6 +248,7 @@ def build(
             owed.round,
             worklist.round,
             lambda: outbox.forget(store),
+            announcer.round,
         ),
     )
     reopener = Reopener(registry=registry, opener=opener, vault=vault)
@@ -277,7 +302,11 @@ def _link(config: GatewayConfig) -> Link:
             host=broker.host,
             port=broker.port,
             name=broker.user,
-            tls=TlsFiles(ca=broker.ca, certificate=broker.certificate, key=broker.key),
+            tls=TlsFiles(
+                ca=broker.ca,
+                certificate=broker.certificate,
+                key=handed_over(broker.key, os.environ),
+            ),
         ),
         subscriptions=subscriptions(config.name),
     )

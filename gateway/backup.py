@@ -5,8 +5,9 @@ it is written as an SQLite file, whatever the store is, so a backup also carries
 to PostgreSQL. The sealed copies come after it: what the database says is HELD is there, or the
 gateway has settled it meanwhile, and the backup is begun again.
 
-Left out: keys (they have a safe of their own, and a backup with its keys is an open record), photos
-on their way in (devices still have them), and record systems (they have backups of their own).
+A sealed copy's re-wrap goes with it. Left out: keys (they have a safe of their own, and a backup
+with its keys is an open record), photos on their way in (devices still have them), and record
+systems (they have backups of their own).
 A backup names patients, so it is made for its owner alone (mode 0600) and belongs where they do.
 """
 
@@ -28,7 +29,7 @@ from base.errors import EnvironmentProblem, FormatError, WardsealError
 from gateway import migrations
 from gateway.migrations.models import METADATA
 from gateway.store import Photo, State
-from gateway.vault import SUFFIX
+from gateway.vault import REWRAP, SUFFIX
 
 _VERSION: Final = 1
 _MANIFEST: Final = "manifest.json"
@@ -91,14 +92,15 @@ def _write(
         tar.addfile(_member(_MANIFEST, len(data)), io.BytesIO(data))
         with database.open("rb") as copy:
             tar.addfile(_member(_DATABASE, database.stat().st_size), copy)
-        for path in sorted(sealed.glob(f"*{SUFFIX}")):
+        for path in sorted((*sealed.glob(f"*{SUFFIX}"), *sealed.glob(f"*{REWRAP}"))):
             try:
                 with path.open("rb") as copy:
                     tar.addfile(_member(_SEALED + path.name, os.fstat(copy.fileno()).st_size), copy)
             except FileNotFoundError:
                 continue
-            held.discard(path.stem)
-            count += 1
+            if path.suffix == SUFFIX:
+                held.discard(path.stem)
+                count += 1
     return None if held else Contents(photos, count, revision or "none")
 
 
@@ -160,7 +162,7 @@ def restore(
                 fsync_dir(sealed)
         finally:
             engine.dispose()
-    return Contents(photos, len(names), revision)
+    return Contents(photos, sum(name.endswith(SUFFIX) for name in names), revision)
 
 
 def _count_on(into: Connection) -> None:
@@ -192,7 +194,7 @@ def _unpack(file: Path, folder: Path) -> tuple[str, list[str]]:
                     revision = str(about["tables"])
                     continue
                 name = member.name.removeprefix(_SEALED)
-                if name != _DATABASE and (not name.endswith(SUFFIX) or "/" in name):
+                if name != _DATABASE and (not name.endswith((SUFFIX, REWRAP)) or "/" in name):
                     raise FormatError(f"{file}: holds something that no backup of ours does")
                 if name != _DATABASE:
                     names.append(name)

@@ -28,7 +28,10 @@ DISK_FULL_SECONDS: Final = 60
 
 
 class Desk:
-    """Photos are admitted here, queries answered, ledgers stored. ``incoming``: where files go."""
+    """Photos are admitted here, queries answered, ledgers stored. ``incoming``: where files go.
+
+    ``connected`` is told of each device that comes online.
+    """
 
     def __init__(
         self,
@@ -39,6 +42,7 @@ class Desk:
         ledgers: Ledgers,
         presences: Presences,
         incoming: Path,
+        connected: Callable[[str], None],
     ) -> None:
         self._worker = worker
         self._mailbox = mailbox
@@ -46,6 +50,7 @@ class Desk:
         self._ledgers = ledgers
         self._presences = presences
         self._incoming = incoming
+        self._connected = connected
         self._waiting: Counter[str] = Counter()
         self._complaints = Complaints(log)
 
@@ -99,6 +104,8 @@ class Desk:
         def job() -> None:
             if self._presences.heard(device, state):
                 log.info("device %s is %s", device, "online" if state.online else "offline")
+                if state.online:
+                    self._connected(device)
 
         return self.submit(device, job)
 

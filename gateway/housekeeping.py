@@ -8,6 +8,7 @@
 * withdrawals that are on record are carried out
 * sealed copies of photos that are in the record are removed after their days
 * moves that two people have decided are handed to the record systems
+* devices that lack the newest keyset are told of it
 * what is owed is put on the worklist, which gets its places and owners, and escalates
 """
 

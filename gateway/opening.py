@@ -20,14 +20,15 @@ kept, however doubtful, until a named person has looked at it. 1 to 6 and 8 are 
 gateway.rivals, 9 the decoder's (gateway.decoding), 10 in gateway.identity.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from base.errors import FormatError, VerificationError, WardsealError
 from gateway.devices import NotAdmitted, Registry
 from wire import envelope as envelopes
+from wire import rewrap
 from wire.attestation import check_badge
-from wire.envelope import Content, Envelope
+from wire.envelope import Content, Envelope, Recipient
 from wire.hpke import RecipientPrivate
 from wire.keyset import SignedKeyset
 from wire.proof import Proof, check_header, check_keyset
@@ -62,7 +63,10 @@ class Opened:
 
 
 class Opener:
-    """Opens what is sealed to one of ``keys``; ``keysets`` are those it knows by now."""
+    """Opens what is sealed to one of ``keys``; ``keysets`` are those it knows by now.
+
+    ``further`` gives the recipients of a photo's (hex) re-wrap: asked when no key fits by itself.
+    """
 
     def __init__(
         self,
@@ -70,10 +74,12 @@ class Opener:
         registry: Registry,
         keys: Sequence[RecipientPrivate],
         keysets: Sequence[SignedKeyset],
+        further: Callable[[str], Sequence[Recipient]],
     ) -> None:
         self._registry = registry
         self._keys = {key.public.kid: key for key in keys}
         self._keysets = {keyset.hash: keyset for keyset in keysets}
+        self._further = further
         self._newest = max(keysets, key=lambda keyset: keyset.keyset.epoch)
 
     def parse(self, untrusted: memoryview, proof: Proof) -> Envelope:
@@ -89,14 +95,15 @@ class Opener:
     def open(self, sealed: Envelope, proof: Proof, out: memoryview) -> Opened:
         """Steps 3 to 6 and 8, into ``out`` of ``header.length`` bytes. Raises Rejected."""
         content, doubts = None, []
-        key = next(
-            (self._keys[box.kid] for box in sealed.recipients if box.kid in self._keys), None
-        )
+        to_open, key = sealed, self._key_of(sealed)
+        if key is None:
+            to_open = rewrap.extended(sealed, self._further(proof.photo.hex()))
+            key = self._key_of(to_open)
         if key is None:
             why = "the photo is sealed to keys that this hospital's gateway does not have"
             raise Rejected(Reason.WRONG_KEY, why)
         try:
-            content = envelopes.open_into(sealed, key, out)
+            content = envelopes.open_into(to_open, key, out)
         except VerificationError as e:
             raise Rejected(Reason.DAMAGED, str(e)) from e
         except FormatError as e:
@@ -116,3 +123,8 @@ class Opener:
             except VerificationError as e:
                 doubts.append(Doubt(str(e), alarm=True))
         return Opened(content, tuple(doubts))
+
+    def _key_of(self, sealed: Envelope) -> RecipientPrivate | None:
+        return next(
+            (self._keys[box.kid] for box in sealed.recipients if box.kid in self._keys), None
+        )

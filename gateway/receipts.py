@@ -2,12 +2,13 @@
 
 A receipt lets a device destroy the only other copy, so it is signed in the same transaction
 that records what it says: there is no receipt without a record, and after a crash the same
-bytes are sent again. Numbers rise per photo, so that UNDONE replaces FILED in any order of
-arrival.
+bytes are sent again. Only when its key is out of use since (gateway.retiring) is a receipt signed
+once more, since no device might believe the old one. Numbers rise per photo, so that UNDONE
+replaces FILED in any order of arrival.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from sqlalchemy import bindparam, func, select
@@ -16,9 +17,9 @@ from sqlalchemy.orm import Session
 from gateway.store import ReceiptRow, rows_of
 from gateway.webhooks.outbox import Announce, to_nobody
 from gateway.webhooks.settings import Happening
-from wire import messages
-from wire.messages import Receipt, Status
-from wire.signing import Signer
+from wire import messages, shapes
+from wire.messages import TYP_RECEIPT, Receipt, Status
+from wire.signing import Signer, untrusted
 
 _LONGEST_REASON = 200
 _HIGHEST: Final = select(func.max(ReceiptRow.number)).where(ReceiptRow.photo == bindparam("photo"))
@@ -74,15 +75,30 @@ class Receipts:
             reason=clip(reason, _LONGEST_REASON),
             refs=refs,
         )
-        raw = messages.sign_receipt(receipt, self._signer)
-        row = {"photo": photo, "number": number, "device": device, "status": status.value}
-        session.execute(_KEEP, {**row, "raw": raw})
+        raw = self._keep(session, receipt)
         self._announce(session, _HAPPENED[status], device=device, photo=photo, number=number)
         return raw
 
+    def standing(self, session: Session, device: str, photo: str) -> ReceiptRow | None:
+        """Return the last receipt for a photo, by a key that is in use; None if there is none."""
+        row = _latest(session, device, photo)
+        if row is None:
+            return None
+        kid, said = untrusted(row.raw, typ=TYP_RECEIPT)
+        if kid == self._signer.public.kid:
+            return row
+        again = shapes.from_map(Receipt, said, "receipt")
+        self._keep(session, replace(again, number=row.number + 1, time_ms=self._clock()))
+        return _latest(session, device, photo)
 
-def latest(session: Session, device: str, photo: str) -> ReceiptRow | None:
-    """Return the last receipt signed for this photo of this device, if there is one."""
+    def _keep(self, session: Session, receipt: Receipt) -> bytes:
+        raw = messages.sign_receipt(receipt, self._signer)
+        row = {"number": receipt.number, "device": receipt.device, "status": receipt.status.value}
+        session.execute(_KEEP, {**row, "photo": receipt.photo.hex(), "raw": raw})
+        return raw
+
+
+def _latest(session: Session, device: str, photo: str) -> ReceiptRow | None:
     return session.scalars(
         select(ReceiptRow)
         .where(ReceiptRow.photo == photo, ReceiptRow.device == device)

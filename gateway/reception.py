@@ -20,10 +20,11 @@ from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from base.errors import FormatError, VerificationError
-from gateway import receipts, withdrawal, worklist
+from gateway import withdrawal, worklist
 from gateway.complaints import Complaints
 from gateway.config import MIB, LimitSettings
 from gateway.devices import NotAdmitted, Registry
+from gateway.receipts import Receipts, clip
 from gateway.store import Photo, State, Store, WorkKind
 from wire.messages import Busy, Init, Query, Refused, Signed, Status, Unknown
 from wire.proof import Proof, open_proof
@@ -64,12 +65,14 @@ class Reception:
         store: Store,
         registry: Registry,
         limits: LimitSettings,
+        receipts: Receipts,
         clock: Callable[[], int],
     ) -> None:
         self._name = name
         self._store = store
         self._registry = registry
         self._limits = limits
+        self._receipts = receipts
         self._clock = clock
         self._complaints = Complaints(log)
 
@@ -110,12 +113,12 @@ class Reception:
                 return _refused(proof.photo, Reason.NOT_PROVEN, why)
             row.state = State.ARRIVING
         if withdrawal.on_record(session, device, proof.intent.digest.hex(), photo):
-            known = receipts.latest(session, device, photo)
+            known = self._receipts.standing(session, device, photo)
             if known is not None and known.status == Status.UNDONE:
                 return Signed(proof.photo, known.raw)
             return Undone(photo)
         if row is not None and row.state not in (State.ARRIVING, State.REJECTED):
-            known = receipts.latest(session, device, photo)
+            known = self._receipts.standing(session, device, photo)
             assert known is not None, "every other state has a receipt"
             return Signed(proof.photo, known.raw)
         if row is not None and row.claimed_by != self._name and self._claimed(row):
@@ -150,7 +153,7 @@ class Reception:
             if row is not None and row.device == device and row.state == State.ARRIVING:
                 elsewhere = row.claimed_by != self._name and self._claimed(row)
                 return None if elsewhere else Unknown(message.photo)
-            known = receipts.latest(session, device, message.photo.hex())
+            known = self._receipts.standing(session, device, message.photo.hex())
         return Unknown(message.photo) if known is None else Signed(message.photo, known.raw)
 
     def renew(self, photos: Iterable[str]) -> None:
@@ -165,4 +168,4 @@ class Reception:
 
 
 def _refused(photo: bytes, reason: Reason, why: str) -> Refused:
-    return Refused(photo, receipts.clip(worded(reason, why), 200))
+    return Refused(photo, clip(worded(reason, why), 200))

@@ -45,6 +45,20 @@ def sender(link: Link) -> Callable[[str, bytes], None]:
     return send
 
 
+def keeper(link: Link) -> Callable[[str, bytes], bool]:
+    """Return what leaves a message with the broker (retained), and says whether it could."""
+
+    def keep(topic: str, payload: bytes) -> bool:
+        try:
+            link.publish(topic, payload, retain=True)
+        except (LinkDown, LinkFull, MessageTooLarge) as e:
+            log.info("%s: not left with the broker yet: %s", topic, e)
+            return False
+        return True
+
+    return keep
+
+
 class Service:
     """Runs until it is told to stop. ``heard(topic, payload)`` gets every message."""
 

@@ -25,6 +25,7 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     insert,
+    text,
 )
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
@@ -182,6 +183,15 @@ class LedgerEntry(Base):
     """
 
     __tablename__ = "ledger_entries"
+    __table_args__ = (
+        # A device has few of them among many, and whoever rotates keys asks for all.
+        Index(
+            "keysets_in_force",
+            "device",
+            sqlite_where=text("type = 'KEYSET'"),
+            postgresql_where=text("type = 'KEYSET'"),
+        ),
+    )
 
     device: Mapped[str] = mapped_column(NAME, primary_key=True)
     ledger: Mapped[str] = mapped_column(ID16, primary_key=True)

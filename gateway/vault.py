@@ -3,23 +3,30 @@
 Before a HELD receipt the copy is made to last: fsynced, renamed, and read back against the
 photo's id, because the device will destroy its own. For a FILED photo the record is what
 lasts; its sealed copy stays for some days as evidence and costs no fsync.
+
+A re-wrap (gateway.rewrapping) may lie beside a copy: the same content key, for later keys.
 """
 
 import contextlib
 import hashlib
+import logging
 import os
 import time
 from pathlib import Path
 from typing import Final
 
 from base.durable import fsync_dir
-from base.errors import WardsealError
+from base.errors import FormatError, WardsealError
 from base.memory import wipe_file
 from gateway.lightbox import Lightbox
-from wire.envelope import MAX_ENVELOPE
+from wire import rewrap
+from wire.envelope import MAX_ENVELOPE, Recipient
 from wire.proof import parse_bundle
 
+log = logging.getLogger(__name__)
+
 SUFFIX: Final = ".wardseal"
+REWRAP: Final = ".rewrap"
 _LONGEST: Final = MAX_ENVELOPE + 64 * 1024
 _DAY: Final = 86_400
 
@@ -38,6 +45,18 @@ class Vault:
     def path(self, photo: str) -> Path:
         """Return where the copy of ``photo`` (hex) stands or would stand."""
         return self._folder / f"{photo}{SUFFIX}"
+
+    def further(self, photo: str) -> tuple[Recipient, ...]:
+        """Return the recipients of a photo's re-wrap; none when there is no re-wrap to use."""
+        path = self._folder / f"{photo}{REWRAP}"
+        try:
+            found = rewrap.parse(path.read_bytes())
+        except FileNotFoundError:
+            return ()
+        except (OSError, FormatError) as e:
+            log.error("%s cannot be used: %s", path.name, e)
+            return ()
+        return found.recipients if found.photo.hex() == photo else ()
 
     def keep(self, bundle: Path, photo: str) -> None:
         """Move a bundle in for good: fsync, rename, read back. Raises NotKept."""
@@ -64,9 +83,10 @@ class Vault:
     def destroy(self, photo: str) -> None:
         """Overwrite and remove the copy of ``photo``, and its opened pictures, if there are any."""
         self._lightbox.take_away(photo)
-        path = self.path(photo)
-        if path.exists():
-            wipe_file(path)
+        # In this order: whoever re-wraps meanwhile looks, when done, whether the copy is there.
+        for path in (self.path(photo), self._folder / f"{photo}{REWRAP}"):
+            if path.exists():
+                wipe_file(path)
 
     def older_than(self, days: int) -> list[str]:
         """Return the photos (hex) whose copies are older than so many days."""

@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy import ColumnElement, and_, bindparam, or_, select
 from sqlalchemy.orm import Session
 
-from gateway import receipts, retention, worklist
+from gateway import retention, worklist
 from gateway.audit.tables import Did, done_once
 from gateway.filing.cabinet import Cabinet
 from gateway.receipts import Answer, Receipts
@@ -100,7 +100,7 @@ class Withdrawals:
     def _sign(
         self, session: Session, device: str, photo: str, row: Photo | None, why: str
     ) -> bytes:
-        known = receipts.latest(session, device, photo)
+        known = self._receipts.standing(session, device, photo)
         if known is not None and known.status == Status.UNDONE:
             return known.raw
         if row is not None:

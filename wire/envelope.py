@@ -175,12 +175,13 @@ def seal_into(
     CONTENT_ALGS[alg](key).encrypt_into(
         iv, plaintext, _content_aad(protected), out[len(start) : end]
     )
-    boxes = cbor.encode([_wrap(key, recipient, alg) for recipient in recipients])
+    boxes = cbor.encode([wrap(key, recipient, alg) for recipient in recipients])
     out[end : end + len(boxes)] = boxes
     return end + len(boxes)
 
 
-def _wrap(key: cbor.Buffer, recipient: hpke.RecipientPublic, alg: int) -> list[object]:
+def wrap(key: cbor.Buffer, recipient: hpke.RecipientPublic, alg: int) -> list[object]:
+    """Return the content key of an envelope with content algorithm ``alg``, for one recipient."""
     protected = recipient_header(recipient)
     enc, wrapped = recipient.wrap(key, _recipient_info(alg, protected))
     return [protected, {-4: enc}, wrapped]
@@ -211,12 +212,17 @@ def parse(data: cbor.Buffer) -> Envelope:
     if len(iv) != _IV_LENGTH or len(ciphertext) != header.length + _TAG_LENGTH:
         raise FormatError("envelope: its lengths do not fit together")
     boxes = cbor.decode(reader.rest(), limit=MAX_RECIPIENTS * 1400, what="envelope recipients")
+    return Envelope(protected, alg, header, iv, ciphertext, parse_recipients(boxes))
+
+
+def parse_recipients(boxes: object) -> tuple[Recipient, ...]:
+    """Take a list of recipients apart; no key may stand in it twice."""
     if not isinstance(boxes, list) or not 0 < len(boxes) <= MAX_RECIPIENTS:
         raise FormatError(f"envelope: it needs 1 to {MAX_RECIPIENTS} recipients")
     recipients = tuple(map(_parse_recipient, boxes))
     if len({box.kid for box in recipients}) != len(recipients):
         raise FormatError("envelope: it names the same key twice")
-    return Envelope(protected, alg, header, iv, ciphertext, recipients)
+    return recipients
 
 
 def _parse_header(protected: bytes) -> tuple[int, Header]:
@@ -268,11 +274,7 @@ def open_into(envelope: Envelope, private: hpke.RecipientPrivate, out: memoryvie
     Raises NotForThisKey if the envelope is not sealed to ``private``, ContentChanged if it does
     not decrypt; then nothing in ``out`` may be used.
     """
-    kid = private.public.kid
-    box = next((box for box in envelope.recipients if box.kid == kid), None)
-    if box is None or box.alg != private.public.alg:
-        raise NotForThisKey("the photo is not sealed to this key")
-    key = private.unwrap(box.enc, box.wrapped, _recipient_info(envelope.alg, box.protected))
+    key = content_key(envelope, private)
     plaintext = out[: envelope.header.length]
     try:
         CONTENT_ALGS[envelope.alg](key).decrypt_into(
@@ -281,6 +283,15 @@ def open_into(envelope: Envelope, private: hpke.RecipientPrivate, out: memoryvie
     except (InvalidTag, ValueError) as e:
         raise ContentChanged("the photo was changed after it was sealed") from e
     return _parse_content(plaintext)
+
+
+def content_key(envelope: Envelope, private: hpke.RecipientPrivate) -> bytes:
+    """Return the key of the content. Raises NotForThisKey."""
+    kid = private.public.kid
+    box = next((box for box in envelope.recipients if box.kid == kid), None)
+    if box is None or box.alg != private.public.alg:
+        raise NotForThisKey("the photo is not sealed to this key")
+    return private.unwrap(box.enc, box.wrapped, _recipient_info(envelope.alg, box.protected))
 
 
 def _parse_content(plaintext: memoryview) -> Content:

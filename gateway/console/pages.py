@@ -251,6 +251,7 @@ class Pages:
             "devices.html",
             devices=self._devices(),
             presences=self._photos.presences(),
+            epochs=self._photos.epochs(),
         )
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import func, select
 
-from gateway import evidence
+from gateway import evidence, keyset_uses
 from gateway.console.audit import What
 from gateway.console.tables import Viewing
 from gateway.evidence import KeyOf
@@ -102,6 +102,11 @@ class Photos:
         """Return what each device last said of itself."""
         with self._store.read() as session:
             return {row.device: row for row in session.scalars(select(Presence))}
+
+    def epochs(self) -> keyset_uses.Epochs:
+        """Return which keyset each device has, and which one they are told of."""
+        with self._store.read() as session:
+            return keyset_uses.epochs(session)
 
     def story(self, photo: str) -> Story | None:
         """Return everything about one photo; None when it is not known."""

@@ -4,6 +4,7 @@
 import gateway.audit.tables
 import gateway.console.tables
 import gateway.identity.tables
+import gateway.keyset_uses
 import gateway.objections
 import gateway.retention
 import gateway.reviews

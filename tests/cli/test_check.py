@@ -316,8 +316,27 @@ def test_the_gateway_with_its_keys_and_its_broker_is_in_order(
 ) -> None:
     with site.broker(port):
         found = world.finds("gateway", site.gateway)
+    at_rest = found.pop("keys at rest")
     assert {name: f.says for name, f in found.items() if f.state is not State.OK} == {}
+    assert at_rest.state is State.OFF
+    assert at_rest.says.startswith("opening.key, receipt.key, tls.key lie in the clear on the disk")
+    assert "wardseal keys encrypt" in at_rest.mend
     assert found["devices"].says.startswith("1 registered")
+
+
+def test_keys_that_systemd_hands_over_do_not_lie_on_the_disk(
+    world: World, site: Site, tmp_path: Path
+) -> None:
+    handed = tmp_path / "handed"
+    handed.mkdir(mode=0o700)
+    for name in ("opening.key", "receipt.key", "tls.key"):
+        (site.keys.gateway / name).rename(handed / f"wardseal_{name}")
+    world.machine = replace(world.machine, environ={"CREDENTIALS_DIRECTORY": str(handed)})
+    found = world.finds("gateway", site.gateway)
+    for name in ("opening key", "receipt key", "TLS key", "keys at rest", "keys"):
+        assert found[name].state is State.OK, found[name]
+    world.machine = replace(world.machine, environ={})
+    assert world.finds("gateway", site.gateway)["keys"].state is State.BROKEN
 
 
 def test_whose_settings_they_are_the_file_says(world: World, site: Site) -> None:
@@ -450,8 +469,8 @@ def test_P6_the_ledgers_are_verified(
 def test_gateway_keys_of_another_site_are_noticed(world: World, site: Site, tmp_path: Path) -> None:
     other = pki.init(tmp_path / "other", site="other")
     for name, says in (
-        ("receipt.key", "devices do not believe what"),
-        ("opening.key", "photos are not sealed to"),
+        ("receipt.key", "keys.receipt: is none of the keys whose receipts devices believe"),
+        ("opening.key", "keys.opening: is none of the keys that photos are sealed to"),
     ):
         (site.keys.gateway / name).write_bytes((other.gateway / name).read_bytes())
         found = world.finds("gateway", site.gateway)["keys"]

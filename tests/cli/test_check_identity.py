@@ -48,7 +48,7 @@ def test_what_would_hold_every_photo_is_said(
     (folder / "list.csv").write_text(LIST)
     tables = {} if identity is None else {"identity": {"authority": "MRN", **identity}}
     site.write_config({"broker": {"host": "127.0.0.1", "port": 1}, **tables})
-    found = check_gateway.look(configuration.load(site.config_file))
+    found = check_gateway.look(configuration.load(site.config_file), {})
     (finding,) = (each for each in found if each.name == name)
     assert (finding.state, says in finding.says) == (state, True), finding
 
@@ -57,7 +57,7 @@ def test_a_database_that_does_not_answer_is_said_without_a_password(
     site: Hospital, tmp_path: Path
 ) -> None:
     site.write_config({"store": {"url": f"postgresql://u@/db?host={tmp_path}"}})
-    found = check_gateway.look(configuration.load(site.config_file))
+    found = check_gateway.look(configuration.load(site.config_file), {})
     (finding,) = (each for each in found if each.name == "database")
     assert finding.state is State.BROKEN
     assert finding.says.startswith("store.url: ")

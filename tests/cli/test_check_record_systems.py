@@ -30,7 +30,7 @@ def found(folder: Path, text: str) -> dict[str, tuple[State, str]]:
     file = folder / "gateway.toml"
     file.write_text(f'[broker]\nhost = "127.0.0.1"\n{text}')
     config = configuration.load(file)
-    return {one.name: (one.state, one.says) for one in check_gateway.look(config)}
+    return {one.name: (one.state, one.says) for one in check_gateway.look(config, {})}
 
 
 def test_what_answers_is_said(tmp_path: Path, server: FhirServer, receiver: Receiver) -> None:

@@ -15,6 +15,7 @@ from gateway.console.roles import MAY, Area, Role
 from gateway.devices import Device as Registered
 from gateway.devices import register
 from tests.console.reception import PEOPLE, ROOT, Console, csrf_of
+from wire import events
 
 PATHS = {
     Area.PHOTOS: "/?day=",
@@ -218,6 +219,19 @@ def test_what_an_administrator_wrote_is_inert(console: Console) -> None:
     register(console.hospital.site.registry, known)
     page = console.sign_in("engineer").get("/devices").text
     assert note not in page and "&lt;script&gt;" in page
+
+
+def test_the_devices_page_says_who_has_not_taken_the_newest_keys(console: Console) -> None:
+    device = console.hospital.enrol("other-keys")
+    device.write(events.Boot("test", "start"))
+    device.write(events.KeysetInUse(1, device.keyset.hash))
+    console.hospital.sync(device, device.batch())
+    page = console.sign_in("engineer")
+    assert "Epoch 1" in words(page.get("/devices").text)
+    assert "not 2 yet" not in words(page.get("/devices").text)
+    console.hospital.change("update gateway_epochs set announced = 2")
+    assert "Epoch 1, not 2 yet" in words(page.get("/devices").text)
+    console.hospital.change("update gateway_epochs set announced = 1")
 
 
 def test_no_page_carries_script_or_style_of_its_own(console: Console) -> None:

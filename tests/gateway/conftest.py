@@ -39,6 +39,7 @@ ONE_DATABASE_IS_ENOUGH = {
     "test_crash",
     "test_folder",
     "test_webhook_faults",
+    "test_rotation",
 }
 
 

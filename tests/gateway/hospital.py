@@ -31,6 +31,8 @@ class Hospital:
     settings: dict[str, dict[str, Any]] = field(default_factory=dict)
     suite: hpke.SuiteName = hpke.SuiteName.P256
     sent: list[tuple[str, Any]] = field(default_factory=list)
+    kept_at_broker: dict[str, bytes] = field(default_factory=dict)
+    """What is retained, by topic."""
     url: str = ""
     """``store.url``; empty is SQLite."""
     name: str = "gateway"
@@ -73,10 +75,15 @@ class Hospital:
             configuration.load(self.config_file),
             self._stack,
             send=lambda topic, payload: self.sent.append((topic, messages.decode(payload))),
+            keep=self._keep,
             mailbox=self._mailbox,
         )
         self.look_around()
         return self
+
+    def _keep(self, topic: str, payload: bytes) -> bool:
+        self.kept_at_broker[topic] = payload
+        return True
 
     def close(self) -> None:
         self._stack.close()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from gateway.config import LimitSettings
 from gateway.devices import Registry
+from gateway.receipts import Receipts
 from gateway.reception import Admitted, Elsewhere, Reception
 from gateway.store import open_sqlite
 from tests.gateway.bedside import Device, Photo, jpeg
@@ -307,6 +308,7 @@ def test_a_transfer_belongs_to_one_replica_until_its_claim_lapses(
             store=store,
             registry=Registry(hospital.site.registry),
             limits=LimitSettings(claim_seconds=120),
+            receipts=Receipts(signer=Ed25519Signer(b"r" * 32), clock=clock),
             clock=clock,
         )
         for name in ("gateway-1", "gateway-2")

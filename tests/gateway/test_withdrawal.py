@@ -286,7 +286,9 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
         )
         custodian = Custodian(
             store=store,
-            opener=Opener(registry=registry, keys=(keys.opening,), keysets=(keys.keyset,)),
+            opener=Opener(
+                registry=registry, keys=keys.openings, keysets=keys.keysets, further=vault.further
+            ),
             decoders=decoders,
             room=stack.enter_context(Buffer(1024 * 1024)),
             cabinet=cabinet,
@@ -298,7 +300,12 @@ def bench(tmp_path: Path) -> Iterator[Bench]:
             clock=clock,
         )
         reception = Reception(
-            name="gateway", store=store, registry=registry, limits=LimitSettings(), clock=clock
+            name="gateway",
+            store=store,
+            registry=registry,
+            limits=LimitSettings(),
+            receipts=receipts,
+            clock=clock,
         )
         ledgers = Ledgers(store=store, registry=registry, signer=keys.receipt, clock=clock)
         yield Bench(hospital, custodian, reception, withdrawals, ledgers, sink)

@@ -1,0 +1,186 @@
+"""Sealed copies for later keys: the content key is wrapped again, the envelope stays as it is.
+
+The device signed the photo's id, which covers the envelope with its recipients, so those are
+never changed: the re-wrap (``wire.rewrap``) is a small file beside the copy. It adds the newest
+keyset's recipients; those that the device sealed to, the recovery key among them, stay in the
+envelope. Each is proved before it counts: the whole photo is decrypted with the newest key by way
+of the new recipient, then the file is written durably and read back. One photo at a time is in
+memory. Whatever ends it, it goes on from there when it is run again; nothing is ever removed here.
+"""
+
+import contextlib
+import hashlib
+import mmap
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from base.durable import write_atomic
+from base.errors import WardsealError
+from base.memory import Buffer
+from gateway.vault import REWRAP, SUFFIX
+from wire import envelope as envelopes
+from wire import rewrap
+from wire.envelope import Envelope
+from wire.hpke import RecipientPrivate, RecipientPublic
+from wire.keyset import SignedKeyset
+from wire.proof import parse_bundle
+
+_PROOF: Final = "its re-wrap does not read back as it was written"
+
+
+@dataclass(frozen=True)
+class Copy:
+    """One sealed copy: its photo (hex), its size on disk, and which of our keys open it.
+
+    ``kids``: of the recipients in the envelope and in its re-wrap. ``problem``: why it is nothing
+    that can be re-wrapped.
+    """
+
+    photo: str
+    size: int
+    epoch: int = 0
+    kids: frozenset[bytes] = frozenset()
+    problem: str = ""
+
+
+@dataclass
+class Counts:
+    """What there is, or what was done."""
+
+    current: int = 0
+    wrapped: int = 0
+    bytes_read: int = 0
+    bytes_written: int = 0
+    problems: tuple[tuple[str, str], ...] = ()
+
+
+def copies(folder: Path) -> Iterator[Copy]:
+    """Look at every sealed copy in ``folder``, one after the other."""
+    for path in sorted(folder.glob(f"*{SUFFIX}")):
+        with contextlib.suppress(FileNotFoundError):  # its days were over meanwhile
+            yield _look_at(path)
+
+
+def _look_at(path: Path) -> Copy:
+    size = path.stat().st_size
+    try:
+        with _mapped(path) as sealed:
+            kids = {box.kid for box in (*sealed.recipients, *_further(path))}
+            return Copy(path.stem, size, sealed.header.epoch, frozenset(kids))
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, WardsealError) as e:
+        return Copy(path.stem, size, problem=str(e))
+
+
+class Rewrapper:
+    """Re-wraps for ``keyset``. ``keys``: those of the gateway, the newest first.
+
+    ``room`` holds the largest photo, and is wiped after each.
+    """
+
+    def __init__(
+        self,
+        *,
+        folder: Path,
+        keys: Sequence[RecipientPrivate],
+        keyset: SignedKeyset,
+        room: Buffer,
+    ) -> None:
+        self._folder = folder
+        self._keys = {key.public.kid: key for key in keys}
+        self._newest = keys[0]
+        self._recipients = keyset.keyset.recipients
+        self._room = room
+
+    def survey(self) -> Counts:
+        """Say what ``run`` would do; changes nothing."""
+        counts = Counts()
+        for copy in copies(self._folder):
+            self._judge(copy, counts)
+        return counts
+
+    def run(self) -> Iterator[Counts]:
+        """Re-wrap what is to be, giving the counts so far after each copy."""
+        counts = Counts()
+        for copy in copies(self._folder):
+            if self._judge(copy, counts):
+                try:
+                    self._rewrap(copy)
+                except (OSError, ValueError, WardsealError) as e:
+                    counts.wrapped -= 1
+                    counts.problems += ((copy.photo, str(e)),)
+            yield counts
+
+    def _judge(self, copy: Copy, counts: Counts) -> bool:
+        counts.bytes_read += copy.size
+        if self._newest.public.kid in copy.kids:
+            counts.current += 1
+            return False
+        if copy.problem or not copy.kids & self._keys.keys():
+            why = copy.problem or "none of the keys here opens it; the recovery key may"
+            counts.problems += ((copy.photo, why),)
+            return False
+        counts.wrapped += 1
+        counts.bytes_written += 32 + sum(
+            len(recipient.raw) + 100 for recipient in self._missing(copy.kids)
+        )
+        return True
+
+    def _missing(self, kids: frozenset[bytes]) -> list[RecipientPublic]:
+        return [key for key in self._recipients if key.kid not in kids]
+
+    def _rewrap(self, copy: Copy) -> None:
+        path = self._folder / f"{copy.photo}{SUFFIX}"
+        beside = path.with_suffix(REWRAP)
+        try:
+            with _mapped(path) as sealed:
+                whole = rewrap.extended(sealed, _further(path))
+                key = next(self._keys[b.kid] for b in whole.recipients if b.kid in self._keys)
+                kids = frozenset(box.kid for box in sealed.recipients)
+                # Those of an earlier re-wrap are made again: there is one file for each copy.
+                raw = rewrap.make(whole, bytes.fromhex(copy.photo), key, self._missing(kids))
+                self._prove(sealed, raw)
+            write_atomic(beside, raw)
+            if beside.read_bytes() != raw:
+                raise WardsealError(_PROOF)
+        except FileNotFoundError:
+            pass  # its days were over meanwhile
+        if not path.exists():
+            beside.unlink(missing_ok=True)
+
+    def _prove(self, sealed: Envelope, raw: bytes) -> None:
+        """Open the photo with the newest key, by way of the re-wrap alone."""
+        used = sealed.header.length
+        try:
+            through = rewrap.extended(sealed, rewrap.parse(raw).recipients)
+            envelopes.open_into(through, self._newest, self._room.view[:used]).jpeg.release()
+        finally:
+            self._room.wipe(used)
+
+
+def _further(path: Path) -> tuple[envelopes.Recipient, ...]:
+    try:
+        return rewrap.parse(path.with_suffix(REWRAP).read_bytes()).recipients
+    except FileNotFoundError:
+        return ()
+
+
+@contextlib.contextmanager
+def _mapped(path: Path) -> Iterator[Envelope]:
+    """Give the envelope in a photo file, whose bytes are looked at where they lie.
+
+    Raises WardsealError unless they are the photo that the file is called by.
+    """
+    with path.open("rb") as file:
+        pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    try:
+        data = parse_bundle(memoryview(pages)).envelope
+        if hashlib.sha256(data).hexdigest() != path.stem:
+            raise WardsealError("what lies there is not the photo that it is called by")
+        yield envelopes.parse(data)
+    finally:
+        with contextlib.suppress(BufferError):  # the pages go with the last view of them
+            pages.close()
