@@ -2,10 +2,10 @@
 
     python -m bench.filing [--photos N] [--keep]
 
-The same 12 MP JPEG goes into the folder, into a FHIR server and into an archive (the real ones
-of the tests), each photo under an id of its own. Bare means: the same bytes written and fsynced,
-the report set, the finished requests sent and the content fetched again with httpx2 and compared,
-and nothing looked for, built, checked or parsed. ``--keep`` writes the table to docs/bench.md.
+The same 12 MP JPEG goes into the folder, into a FHIR server and into an archive (``neighbours``),
+each photo under an id of its own. Bare means: the same bytes written and fsynced, the report set,
+the finished requests sent and the content fetched again with httpx2 and compared, and nothing
+looked for, built, checked or parsed. ``--keep`` writes the table to docs/bench.md.
 """
 
 import argparse
@@ -34,8 +34,8 @@ from gateway.filing.folder import Folder
 from gateway.filing.record import Record
 from gateway.filing.settings import DicomSettings, FhirSettings
 from gateway.report.making import Style, make_report
-from tests.gateway.filing.fhir_peer import FhirServer
-from tests.gateway.filing.orthanc_peer import Orthanc
+from neighbours.archive import Orthanc
+from neighbours.fhir import FhirServer
 from tests.gateway.filing.photos import AT_MS, record
 
 SCENE = Path(__file__).parents[1] / "appliance" / "simulator" / "scenes" / "retina.jpg"
@@ -146,7 +146,7 @@ def measure(photos: int) -> list[tuple[str, float, float]]:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
         probe.close()
-        fhir, archive = FhirServer(), Orthanc(Path(name) / "orthanc", port)
+        fhir, archive = FhirServer().wait(), Orthanc(Path(name) / "orthanc", port).wait()
         work = Work(Path(name), fhir, archive)
         times: dict[str, list[float]] = {}
         try:

@@ -25,6 +25,7 @@ from typing import Self
 
 from base.durable import write_atomic
 from base.errors import EnvironmentProblem
+from base.lifeline import tied
 from base.tls import TlsFiles
 from wire import topics
 
@@ -142,7 +143,7 @@ class Broker:
         with self.log.open("ab") as log:
             begun = log.tell()
             self._process = subprocess.Popen(
-                command,
+                tied(command),
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,

@@ -3,7 +3,8 @@
 With a terminal, keys are buttons, the OLED is drawn, and a page in the browser shows all of it
 (``cli.frontpanel``; with ``--hold``, too). With ``--once`` or ``--press`` a
 script presses, and the demo says what became of each photo. Everything runs on this machine,
-on loopback, with throw-away keys.
+on loopback, with throw-away keys. With ``--full`` the hospital has patients and record systems
+(``cli.virtual_hospital``), and each photo is looked for in every one of them.
 """
 
 import argparse
@@ -13,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 from tempfile import mkdtemp
@@ -34,6 +35,7 @@ from wire.ledger import Report
 
 if TYPE_CHECKING:
     from cli.virtual_console import VirtualConsole
+    from cli.virtual_hospital import Found, VirtualHospital
 
 Say = Callable[[str], None]
 
@@ -64,6 +66,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--once", action="store_true", help=f"press {ONCE!r}, print a summary and end"
+    )
+    parser.add_argument(
+        "--full",
+        action="store_true",
+        help="with the hospital's other systems: patients in beds (ADT), an archive (Orthanc), a"
+        " FHIR server and an object store (S3); a wristband is in the view, and each photo is"
+        " filed under its patient in all of them",
     )
     parser.add_argument("--press", metavar="SCRIPT", help="press this script instead (see below)")
     parser.add_argument(
@@ -109,54 +118,107 @@ def run(options: argparse.Namespace) -> int:
     if options.scene is not None and not options.scene.is_file():
         raise UsageError(f"--scene: {options.scene} is not a file")
     steps = parse(script) if script is not None else None
-    held = Held(tuple(options.band), options.badge)
+    # Without a wristband nobody knows whose photo it is; without --full nobody asks.
+    bands = options.band or ([BAND] if options.full else [])
+    held = Held(tuple(bands), options.badge)
     at_once = options.once or options.press is not None
     # Without anybody to look at it a page would only cost time.
-    served = steps is None or options.hold > 0
+    served = steps is None or options.hold > 0 or options.full
     made = Virtual(language=options.language, release_seconds=0.0 if at_once else 5.0, cable=served)
     state = options.state.resolve() if options.state else Path(mkdtemp(prefix="wardseal-demo-"))
     # A demo that is told to end takes its broker, gateway and device with it.
     signal.signal(signal.SIGTERM, lambda number, _frame: sys.exit(128 + number))
     # With --json, standard output holds the result and nothing else.
     say = partial(print, file=sys.stderr if options.json else sys.stdout, flush=True)
-    with VirtualSite(state, made) as site, _front_panel(site, served) as url:
+    with (
+        _hospital(state, options.full, say) as hospital,
+        VirtualSite(state, made, hospital.settings if hospital else None) as site,
+        _front_panel(site, served, held) as url,
+    ):
         if options.scene is not None:
             site.world.point_at(options.scene.resolve())
         site.world.hold(*held.pictures(site.state / "held"))
         say(f"Starting a hospital in {site.state}: broker, gateway, ward device ...")
-        if url is not None:
-            say(f"The device, its ward and the hospital as a page: {url}")
+        if hospital is not None:
+            hospital.hang(site)
         site.start()
         console = _console(site) if served else None
         with Remote.connect(site.device.config.paths.world_socket, _STARTS_WITHIN) as remote:
             ward = Ward(site, remote, say, held.words(options.language))
             ward.wait_until_up()
+            if hospital is not None:
+                hospital.admit()
+            if console is not None:
+                console.wait_until_up()
+            doors = Doors(url, console, hospital)
             if steps is None:
                 from cli.demo_terminal import play
 
-                assert console is not None
-                console.wait_until_up()
-                play(site, remote, ward, [f"in a browser: {url}", console.words])
+                play(site, remote, ward, doors.words)
             else:
+                if options.hold:
+                    say("\n".join(doors.words))
                 press.perform(steps, ward, say)
                 ward.settle()
             result = ward.result()
             _summary(result, site, say)
+            good, found = result.good, None
+            if hospital is not None:
+                found = [_found(hospital, photo, site, say) for photo in result.photos]
+                good = good and all(map(hospital.has_all, found))
             if options.json:
-                urls = {"front_panel": url, "console": console and console.url}
-                found = {**_as_json(result, site, ward), "urls": urls}
-                if console is not None:
-                    console.wait_until_up()
-                    found["sign_in"] = {"login": console.login, "password": console.password}
-                print(json.dumps(found), flush=True)
+                told = {**_as_json(result, site, ward, found), **doors.as_json()}
+                print(json.dumps(told), flush=True)
             if options.hold:
-                if console is not None:
-                    console.wait_until_up()
-                    say(console.words)
-                say(f"Everything keeps running for {options.hold:g} s.")
+                say("\n".join(doors.words))
+                say(f"Everything keeps running for {options.hold:g} s; Ctrl-C ends it.")
                 time.sleep(options.hold)
         say(f"What this run has made stays in {site.state}")
-        return 0 if result.good else 1
+        return 0 if good else 1
+
+
+@dataclass(frozen=True)
+class Doors:
+    """Where a person can look: the pages that are there."""
+
+    front_panel: str | None
+    console: "VirtualConsole | None"
+    hospital: "VirtualHospital | None"
+
+    @property
+    def words(self) -> list[str]:
+        """For a terminal, a line for each."""
+        lines = [f"The device, and what is before it: {self.front_panel}"] * bool(self.front_panel)
+        lines += [self.console.words] if self.console else []
+        if self.hospital is not None:
+            urls = self.hospital.urls
+            lines += [
+                f"The archive (Orthanc): {urls['orthanc']}",
+                f"The FHIR server: {urls['fhir']}/DocumentReference",
+                f"The object store (S3): {urls['s3']}",
+            ]
+        return lines
+
+    def as_json(self) -> dict[str, Any]:
+        """``urls``, and ``sign_in`` where there is a console."""
+        urls = {"front_panel": self.front_panel, "console": self.console and self.console.url}
+        told: dict[str, Any] = {"urls": {**urls, **(self.hospital.urls if self.hospital else {})}}
+        if self.console is not None:
+            told["sign_in"] = {"login": self.console.login, "password": self.console.password}
+        return told
+
+
+@contextmanager
+def _hospital(state: Path, full: bool, say: Say) -> Iterator["VirtualHospital | None"]:
+    """Start the rest of the hospital, if it is asked for."""
+    if not full:
+        yield None
+        return
+    from cli.virtual_hospital import VirtualHospital
+
+    say("Starting the hospital's other systems: archive, FHIR server, object store ...")
+    with VirtualHospital(state / "hospital") as hospital:
+        yield hospital
 
 
 def _console(site: VirtualSite) -> "VirtualConsole":
@@ -166,15 +228,32 @@ def _console(site: VirtualSite) -> "VirtualConsole":
     return virtual_console.start(site)
 
 
+def _found(
+    hospital: "VirtualHospital", photo: PhotoStory, site: VirtualSite, say: Say
+) -> "list[Found]":
+    """Look for a photo in every record system, and say where it is."""
+    file = _filed(photo, site)
+    if file is None or photo.id is None:
+        return []
+    found = hospital.find(photo.id.hex(), file)
+    for one in found:
+        kept = "the same bytes" if one.same else "NOT THE SAME BYTES"
+        say(f"  {one.system}: {kept}: {one.url}")
+    for system in sorted({"folder", *hospital.urls} - {one.system for one in found}):
+        say(f"  {system}: NOT FOUND")
+    return found
+
+
 @contextmanager
-def _front_panel(site: VirtualSite, served: bool) -> Iterator[str | None]:
+def _front_panel(site: VirtualSite, served: bool, held: Held) -> Iterator[str | None]:
     """Serve the page, if it is to be served, and yield its address."""
     if not served:
         yield None
         return
+    from cli.frontpanel import props
     from cli.frontpanel.server import FrontPanel
 
-    with FrontPanel(site) as panel:
+    with FrontPanel(site, props.of([*held.bands, held.badge or ""])) as panel:
         yield panel.url
 
 
@@ -290,9 +369,14 @@ def _filed(photo: PhotoStory, site: VirtualSite) -> Path | None:
     return next(iter(site.record.glob(f"*/{photo.id.hex()}.jpg")), None)
 
 
-def _as_json(result: Result, site: VirtualSite, ward: Ward) -> dict[str, Any]:
+def _as_json(
+    result: Result, site: VirtualSite, ward: Ward, found: "list[list[Found]] | None"
+) -> dict[str, Any]:
+    photos = [_photo_json(photo, site, ward) for photo in result.photos]
+    for photo, places in zip(photos, found or (), strict=False):
+        photo["found"] = [asdict(place) for place in places]
     return {
-        "photos": [_photo_json(photo, site, ward) for photo in result.photos],
+        "photos": photos,
         "ledger": {
             "file": str(result.ledger),
             "public_key": str(site.device_key),

@@ -11,7 +11,7 @@ import shutil
 import socket
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -30,6 +30,9 @@ from cli.broker import Broker, BrokerSettings
 
 _SHM: Final = Path("/dev/shm")
 _STARTS_WITHIN: Final = 30.0
+
+Tables = Mapping[str, Mapping[str, object]]
+"""Settings by the table they stand in."""
 
 
 @dataclass(frozen=True)
@@ -54,10 +57,16 @@ class VirtualSite:
     ``state`` is kept, and taken up again by the next site that is given the same folder.
     """
 
-    def __init__(self, state: Path, device: Virtual | None = None) -> None:
+    def __init__(
+        self, state: Path, device: Virtual | None = None, gateway: Tables | None = None
+    ) -> None:
+        """``gateway``: further settings of the gateway, by table, such as ``[dicom]`` for one
+        of several.
+        """
         self.state = state
         self.state.mkdir(parents=True, exist_ok=True)
         self.settings = device or Virtual()
+        self._gateway_tables = gateway or {}
         ram = _SHM if _SHM.is_dir() and os.access(_SHM, os.W_OK) else self.state
         self.ram = ram / f"wardseal-{secrets.token_hex(4)}"
         self.keeper = Keeper(self.state / "logs")
@@ -171,7 +180,10 @@ class VirtualSite:
             "paths": {"state": str(self.state / "gateway")},
             "filing": {"folder": str(self.record)},
         }
-        return _write_toml(self.pki.gateway / "virtual.toml", {"identity": "none"}, tables)
+        for name, settings in self._gateway_tables.items():
+            tables[name] = {**tables.get(name, {}), **settings}
+        top: dict[str, object] = {} if "identity" in tables else {"identity": "none"}
+        return _write_toml(self.pki.gateway / "virtual.toml", top, tables)
 
 
 def wait_for(done: Callable[[], object], seconds: float, what: str) -> None:
@@ -201,5 +213,7 @@ def _literal(value: object) -> str:
         return str(value).lower()
     if isinstance(value, int | float):
         return str(value)
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_literal, value))}]"
     text = str(value).replace("\\", "\\\\").replace('"', '\\"')
     return f'"{text}"'

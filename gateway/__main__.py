@@ -22,7 +22,7 @@ from base.memory import Buffer, assert_allocator, harden_process
 from base.mqtt import Link, LinkSettings
 from base.tls import TlsFiles
 from gateway import config as configuration
-from gateway import database
+from gateway import database, logs
 from gateway.announcing import Announcer
 from gateway.audit.syslog import Syslog
 from gateway.audit.teller import Receiver, Teller
@@ -80,9 +80,7 @@ class House:
 def run(config_file: Path) -> int:
     """Run the gateway until SIGTERM; return its exit code. Raises WardsealError."""
     config = configuration.load(config_file)
-    logging.basicConfig(
-        level=logging.INFO, format="gateway %(levelname)s %(message)s", stream=sys.stderr
-    )
+    logs.begin("gateway")
     assert_allocator(os.environ)
     harden_process()
     os.umask(0o027)  # the record is for others of its group; all else has modes of its own

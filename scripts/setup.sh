@@ -46,24 +46,28 @@ has_venv() { "$python" -c 'import ensurepip, venv' 2>/dev/null; }
 has_postgresql() { compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || has_program initdb; }
 has_program() { command -v "$1" >/dev/null; }
 
-missing_packages() { # missing_packages runtime|dev|image|interop: Debian's names, one a line
+missing_packages() { # missing_packages runtime|full|dev|image|interop: Debian's names, one a line
   has_venv || echo python3-venv
   has_program mosquitto || echo mosquitto
   has_library libturbojpeg.so.0 || echo libturbojpeg0
   has_library libseccomp.so.2 || echo libseccomp2
   has_library libapriltag.so.3 || echo libapriltag3
-  [ "$1" = runtime ] || has_program shellcheck || echo shellcheck
-  [ "$1" = runtime ] || has_program Orthanc || echo orthanc
-  [ "$1" = runtime ] || [ -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so ] || echo orthanc-dicomweb
-  [ "$1" = runtime ] || has_program dciodvfy || echo dicom3tools
-  [ "$1" = runtime ] || has_program socat || echo socat
-  [ "$1" = runtime ] || has_program ip || echo iproute2
-  [ "$1" = runtime ] || has_program node || echo nodejs
-  [ "$1" = runtime ] || has_program npm || echo npm
-  [ "$1" = runtime ] || has_program chromium || echo chromium
-  [ "$1" = runtime ] || has_postgresql || echo postgresql
-  [ "$1" = runtime ] || has_program rsyslogd || echo rsyslog
-  [ "$1" = runtime ] || compgen -G '/usr/lib/*/rsyslog/lmnsd_ossl.so' >/dev/null || echo rsyslog-openssl
+  if [ "$1" != runtime ]; then # the neighbours
+    has_program Orthanc || echo orthanc
+    [ -e /usr/share/orthanc/plugins/libOrthancDicomWeb.so ] || echo orthanc-dicomweb
+    has_program socat || echo socat
+    has_program ip || echo iproute2
+    has_program node || echo nodejs
+    has_program npm || echo npm
+  fi
+  if [ "$1" != runtime ] && [ "$1" != full ]; then
+    has_program shellcheck || echo shellcheck
+    has_program dciodvfy || echo dicom3tools
+    has_program chromium || echo chromium
+    has_postgresql || echo postgresql
+    has_program rsyslogd || echo rsyslog
+    compgen -G '/usr/lib/*/rsyslog/lmnsd_ossl.so' >/dev/null || echo rsyslog-openssl
+  fi
   if [ "$1" = image ]; then
     has_program qemu-system-x86_64 || echo qemu-system-x86
     has_program mmdebstrap || echo mmdebstrap
@@ -172,8 +176,8 @@ CPython 3.11 to 3.13 on 64-bit x86 and ARM (this is $("$python" --version) on $(
 
 # ---- node_modules --------------------------------------------------------------------------
 
-# Peers that tests talk to and that npm brings; each folder has a lock of its own.
-make_node_modules() {
+# What npm brings; each folder below the ones that are named has a lock of its own.
+make_node_modules() { # make_node_modules FOLDER...
   local folder lock
   while IFS= read -r lock; do
     folder=$(dirname "$lock")
@@ -182,10 +186,11 @@ make_node_modules() {
     npm ci --prefix "$folder" --no-audit --no-fund --ignore-scripts --loglevel=error >&2 ||
       die "npm could not install from $lock; its own words are above"
     cp "$lock" "$folder/node_modules/made-from"
-  done < <(find "$root/tests" -name node_modules -prune -o -name package-lock.json -print)
+  done < <(find "$@" -name node_modules -prune -o -name package-lock.json -print)
 }
 
-set_up() { # set_up runtime|dev|image|interop
+# ``full`` is what ./demo --full starts besides: the neighbours, whose moto is in the developers' lock.
+set_up() { # set_up runtime|full|dev|image|interop
   local kind=$1 lock=requirements-dev.lock packages
   [ "$kind" != runtime ] || lock=requirements.lock
   python=$(find_python) || exit 1
@@ -201,6 +206,10 @@ set_up() { # set_up runtime|dev|image|interop
   (
     flock 9
     make_venv "$lock"
-    [ "$kind" = runtime ] || make_node_modules
+    case "$kind" in
+      runtime) ;;
+      full) make_node_modules "$root/neighbours" ;;
+      *) make_node_modules "$root/neighbours" "$root/tests" ;;
+    esac
   ) 9<"$root/scripts" || exit 1
 }

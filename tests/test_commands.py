@@ -86,3 +86,17 @@ def test_P10_where_nothing_may_be_installed_the_set_up_says_what_to_run(checkout
         "Run this as root, then start again:"
         "  apt-get install --no-install-recommends mosquitto shellcheck\n"
     )
+
+
+def test_what_only_the_full_demo_needs_is_asked_for_by_it_alone(checkout: Path) -> None:
+    nothing = checkout / "empty"
+    nothing.mkdir()
+    # Debian's own folders are found again by the set-up itself.
+    script = "PATH=$root/empty; python=/bin/false; missing_packages"
+    asked = {
+        kind: set(set_up(checkout, f"{script} {kind}", "/usr/bin:/bin").stdout.split())
+        for kind in ("runtime", "full", "dev")
+    }
+    assert asked["full"] - asked["runtime"] >= {"orthanc", "socat", "iproute2", "nodejs", "npm"}
+    assert asked["dev"] - asked["full"] >= {"shellcheck", "chromium", "dicom3tools"}
+    assert asked["runtime"] < asked["full"] < asked["dev"]

@@ -2,7 +2,9 @@
 
 Only its wall time is wrong; CLOCK_BOOTTIME is the kernel's, as no fault of a battery clock can
 reach it. A clock that was set wrong is no time service's any more, so its word is worth that of
-a battery clock (ClockTrust.RTC) until it is right again.
+a battery clock (ClockTrust.RTC) until it is right again. A virtual device's time service is the
+machine that it runs on, where its hospital runs too: a clock that is right is in step with the
+hospital's, whether or not anything disciplines that machine.
 """
 
 from pathlib import Path
@@ -23,13 +25,11 @@ class SimulatedClock(SystemClock):
         self._file = file
 
     def wall(self, floor_ms: int) -> WallTime:
-        true = super().wall(0)
         shift = shift_ms(self._file)
-        if shift == 0:
-            return super().wall(floor_ms)
-        if true.ms + shift < floor_ms:
+        now = super().wall(0).ms + shift
+        if now < floor_ms:
             return WallTime(floor_ms, ClockTrust.FLOOR)
-        return WallTime(true.ms + shift, ClockTrust.RTC)
+        return WallTime(now, ClockTrust.RTC if shift else ClockTrust.SYNCED)
 
 
 def set_wrong(file: Path, ms: int) -> None:

@@ -18,22 +18,29 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from pathlib import Path
+from queue import Empty, SimpleQueue
 from selectors import EVENT_READ, DefaultSelector
 from typing import Final
 
 from appliance.config import ApplianceConfig, load
 from appliance.simulator import refuse_production
+from base.lifeline import tied
 from base.memory import ALLOCATOR_ENV
 
 log = logging.getLogger(__name__)
 
 _RESTART_SECONDS: Final = 0.1
 _GRACE_SECONDS: Final = 5.0
+_STARTS_WITHIN: Final = 30.0
 
 
 class Keeper:
-    """Keeps processes running until it is closed; all of them end with it."""
+    """Keeps processes running until it is closed; all of them end with it, even if it is killed.
+
+    For that (``base.lifeline``) its own thread starts every one of them.
+    """
 
     def __init__(self, logs: Path) -> None:
         self._logs = logs
@@ -44,8 +51,9 @@ class Keeper:
         self._again: dict[str, Callable[[], None]] = {}
         self._due: dict[str, float] = {}
         self._listeners: dict[Path, socket.socket] = {}
+        self._errands: SimpleQueue[Callable[[], None]] = SimpleQueue()
         self._wake, self._woken = socket.socketpair()
-        self._selector.register(self._woken, EVENT_READ, lambda: self._woken.recv(64))
+        self._selector.register(self._woken, EVENT_READ, self._run_errands)
         self._closing = False
         self._thread = threading.Thread(target=self._keep, name="keeper", daemon=True)
         self._thread.start()
@@ -60,9 +68,22 @@ class Keeper:
         keep: bool = True,
     ) -> None:
         """Start a process; with ``keep`` it is started again whenever it ends."""
+        self._on_own_thread(
+            lambda: self._start(name, argv, environment=environment, stdin=stdin, keep=keep)
+        )
+
+    def _start(
+        self,
+        name: str,
+        argv: Sequence[str],
+        *,
+        environment: Mapping[str, str] | None,
+        stdin: int = subprocess.DEVNULL,
+        keep: bool = True,
+    ) -> None:
         with self._lock, (self._logs / f"{name}.log").open("ab") as output:
             process = subprocess.Popen(
-                argv,
+                tied(argv),
                 stdin=stdin,
                 stdout=output,
                 stderr=output,
@@ -71,10 +92,28 @@ class Keeper:
             )
             self._running[name] = process
             if keep:
-                self._again[name] = lambda: self.start(name, argv, environment=environment)
+                self._again[name] = lambda: self._start(name, argv, environment=environment)
             pidfd = os.pidfd_open(process.pid)
             self._selector.register(pidfd, EVENT_READ, lambda: self._ended(name, process, pidfd))
-            self._ring()
+
+    def _on_own_thread(self, errand: Callable[[], None]) -> None:
+        """Have the keeper's thread do it; return, or raise, when it is done."""
+        if threading.current_thread() is self._thread:
+            errand()
+            return
+        done: Future[None] = Future()
+
+        def run() -> None:
+            try:
+                errand()
+            except BaseException as e:  # noqa: BLE001  # it is the asker's
+                done.set_exception(e)
+            else:
+                done.set_result(None)
+
+        self._errands.put(run)
+        self._ring()
+        done.result(_STARTS_WITHIN)
 
     def answer(self, path: Path, accept: Callable[[socket.socket], None]) -> None:
         """Listen on a SEQPACKET socket and hand each connection to ``accept``."""
@@ -154,6 +193,12 @@ class Keeper:
 
     def _ring(self) -> None:
         self._wake.send(b"!")
+
+    def _run_errands(self) -> None:
+        self._woken.recv(64)
+        with contextlib.suppress(Empty):
+            while True:
+                self._errands.get_nowait()()
 
     def _keep(self) -> None:
         while not self._closing:

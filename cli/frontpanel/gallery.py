@@ -7,6 +7,7 @@ pixels, in the site's RAM; what else was in its file goes no further.
 
 import io
 import threading
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -33,11 +34,11 @@ _FROM_BROWSER: Final = ("upload", "webcam")
 class Gallery:
     """Puts things in front of the camera of ``site``; may be called from any thread."""
 
-    def __init__(self, site: VirtualSite) -> None:
+    def __init__(self, site: VirtualSite, held: Sequence[str] = ()) -> None:
         self._world = site.world
         self._folder = site.device.config.paths.world.parent
         self._lock = threading.Lock()
-        self._held: list[str] = []
+        self._held = list(held)
         self._stored: list[Path] = []
         self._source = ""
 

@@ -5,6 +5,7 @@ import contextlib
 import secrets
 import socket
 import threading
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Final, Self
 
@@ -25,9 +26,12 @@ _LOOKS_EVERY: Final = 0.5
 
 
 class FrontPanel:
-    """One page for ``site``; a context manager. ``url`` is the address to open, with its token."""
+    """One page for ``site``; a context manager. ``url`` is the address to open, with its token.
 
-    def __init__(self, site: VirtualSite) -> None:
+    ``held`` names the things (``props``) that are in the camera's view at first.
+    """
+
+    def __init__(self, site: VirtualSite, held: Sequence[str] = ()) -> None:
         paths = site.device.config.paths
         refuse_production(paths.production, "The front panel")
         self._socket = socket.create_server(("127.0.0.1", 0))
@@ -38,7 +42,7 @@ class FrontPanel:
         self._visitor = Visitor(paths.world_socket, self._seen)
         self._site: dict[str, Any] = {}
         self._plugs = Plugs(site)
-        self._gallery = Gallery(site)
+        self._gallery = Gallery(site, held)
         self._hospital = Hospital(site)
         pages = Pages(
             board=self._board,

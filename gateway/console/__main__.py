@@ -5,7 +5,6 @@ The console needs no key of the gateway's, and gets none.
 """
 
 import argparse
-import logging
 import os
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ import uvicorn
 
 from base.errors import ConfigError, WardsealError
 from base.memory import harden_process
+from gateway import logs
 from gateway.console import config as configuration
 from gateway.console.app import build
 from gateway.database import engine_for
@@ -23,9 +23,7 @@ from gateway.store import Store
 def run(config_file: Path) -> int:
     """Run the console until SIGTERM; return its exit code. Raises WardsealError."""
     config = configuration.load(config_file)
-    logging.basicConfig(
-        level=logging.INFO, format="console %(levelname)s %(message)s", stream=sys.stderr
-    )
+    logs.begin("console")
     harden_process()
     os.umask(0o077)
     store = Store(engine_for(config.store.url, config.paths.state / "gateway.db"))

@@ -8,13 +8,13 @@ import pytest
 from cli import check_gateway
 from cli.findings import State
 from gateway import config as configuration
-from tests.gateway.filing.fhir_peer import FhirServer
+from neighbours.fhir import FhirServer
 from tests.gateway.filing.hl7_peer import Receiver
 
 
 @pytest.fixture
 def server() -> Iterator[FhirServer]:
-    started = FhirServer()
+    started = FhirServer().wait()
     yield started
     started.close()
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import hl7
-import hl7.mllp
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -24,6 +23,7 @@ from gateway.identity.feed import Feed
 from gateway.identity.mllp import AdtLine, LineFiles
 from gateway.identity.stays import Stay
 from gateway.store import Store, open_sqlite
+from neighbours.adt import send
 from wire.hpke import SuiteName
 
 READER = Adt("MRN", ZoneInfo("Europe/Berlin"), ("GS",))
@@ -210,27 +210,6 @@ def line(bare: Store) -> Iterator[AdtLine]:
     opened.start()
     yield opened
     opened.stop()
-
-
-def send(port: int, *texts: str, **options: object) -> list[hl7.Message]:
-    """Send by the library's own client, one after the other over one line."""
-
-    async def go() -> list[hl7.Message]:
-        reader, writer = await hl7.mllp.open_hl7_connection(
-            "127.0.0.1", port, encoding="utf-8", **options
-        )
-        answers = []
-        try:
-            for each in texts:
-                writer.writeblock(each.encode())
-                await writer.drain()
-                answers.append(await asyncio.wait_for(reader.readmessage(), 10))
-        finally:
-            writer.close()
-            await writer.wait_closed()
-        return answers
-
-    return asyncio.run(go())
 
 
 def said(answer: hl7.Message) -> tuple[str, str]:

@@ -13,9 +13,10 @@ from gateway.cases import Cases, Move, Stand
 from gateway.database import engine_for
 from gateway.store import Store, WorkKind
 from gateway.worklist_desk import Filter, NotDone, Worklist
+from neighbours.adt import send
 from tests.gateway.bedside import CAPTURED_MS, Device, Photo, jpeg
 from tests.gateway.hospital import Hospital
-from tests.gateway.test_adt import message, send
+from tests.gateway.test_adt import message
 from tests.gateway.ward import PATIENTS, SHOWN
 from wire.envelope import Private
 from wire.ledger import open_entry

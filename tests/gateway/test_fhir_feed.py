@@ -1,5 +1,7 @@
 """Patients from a real FHIR server (Medplum's), asked when a photo comes."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,7 @@ from gateway.identity.identify import Unreachable
 from gateway.identity.settings import FhirSourceSettings
 from gateway.identity.stays import Stay
 from gateway.store import Store, open_sqlite
-from tests.gateway.filing.fhir_peer import FhirServer
+from neighbours.fhir import FhirServer
 
 MRN, GSRN, BEDS = "urn:oid:1.2.3", "urn:gs1:8018", "urn:st-mary:beds"
 EIGHT = 1_772_348_400_000  # 2026-03-01T07:00Z
@@ -23,7 +25,7 @@ BED, AWAY = Place("W3", "12"), Place("W4", "1", "7")
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[FhirServer]:
-    started = FhirServer()
+    started = FhirServer().wait()
     yield started
     started.close()
 
@@ -152,3 +154,12 @@ def test_injection_a_code_full_of_search_marks_finds_nobody(
     asked.close()
     with store.read() as session:
         assert census.patient(session, "4711") is None
+
+
+def test_P9_no_log_line_has_what_a_server_was_asked(server: FhirServer) -> None:
+    url = f"{server.url}/Patient?identifier=4711"
+    asks = "import httpx2; from gateway import logs; logs.begin('gateway'); httpx2.get('{url}')"
+    ended = subprocess.run(
+        [sys.executable, "-P", "-c", asks.format(url=url)], capture_output=True, text=True
+    )
+    assert (ended.returncode, ended.stderr) == (0, "")

@@ -15,9 +15,9 @@ from gateway.filing.fhir.audit import audit_event
 from gateway.filing.fhir.resources import transaction
 from gateway.filing.settings import FhirSettings
 from gateway.report.making import Style
+from neighbours.fhir import FhirServer
 from tests.gateway.audit.happenings import ALL, EVENTS, happening
 from tests.gateway.filing.faulty import FAULTS, FaultyLine
-from tests.gateway.filing.fhir_peer import FhirServer
 from tests.gateway.filing.photos import AT_MS, PHOTO, record
 
 SETTINGS: Final = FhirSettings(url="https://h.example/r4", organization="St Example")
@@ -168,7 +168,7 @@ def test_the_event_of_filing_keeps_to_its_profile_too() -> None:
 
 @pytest.fixture(scope="module")
 def started() -> Iterator[FhirServer]:
-    server = FhirServer()
+    server = FhirServer().wait()
     yield server
     server.close()
 

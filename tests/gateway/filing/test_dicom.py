@@ -18,8 +18,8 @@ from gateway.filing.dicom.objects import Uids
 from gateway.filing.record import Assignment, Record
 from gateway.filing.settings import DicomSettings
 from gateway.report.making import Style
+from neighbours.archive import Orthanc
 from tests.gateway.filing.faulty import FAULTS, FaultyLine
-from tests.gateway.filing.orthanc_peer import Orthanc
 from tests.gateway.filing.photos import (
     AT_MS,
     HOSTILE,
@@ -39,7 +39,7 @@ UIDS = Uids("2.25", PHOTO)
 def started(
     tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]
 ) -> Iterator[Orthanc]:
-    orthanc = Orthanc(tmp_path_factory.mktemp("archive") / "orthanc", free_port())
+    orthanc = Orthanc(tmp_path_factory.mktemp("archive") / "orthanc", free_port()).wait()
     yield orthanc
     orthanc.close()
 

@@ -22,8 +22,8 @@ from gateway.filing.record import Assignment, Record
 from gateway.filing.settings import FhirSettings
 from gateway.filing.text import plain
 from gateway.report.making import Style
+from neighbours.fhir import FhirServer
 from tests.gateway.filing.faulty import FAULTS, FaultyLine
-from tests.gateway.filing.fhir_peer import FhirServer
 from tests.gateway.filing.photos import (
     AT_MS,
     HOSTILE,
@@ -42,7 +42,7 @@ KINDS = ("Binary", "Consent", "DocumentReference", "Media", "Device", "Provenanc
 
 @pytest.fixture(scope="module")
 def started() -> Iterator[FhirServer]:
-    server = FhirServer()
+    server = FhirServer().wait()
     yield server
     server.close()
 
@@ -404,7 +404,9 @@ def test_smart_backend_services(
     path, public = keys_of(tmp_path, kind)
     port = free_port()
     token_url = f"http://127.0.0.1:{port}/token"
-    server = FhirServer(port=port, audience=token_url, client={"id": "wardseal", "jwk": public})
+    server = FhirServer(
+        port=port, audience=token_url, client={"id": "wardseal", "jwk": public}
+    ).wait()
     smart = {"client_id": "wardseal", "token_url": token_url, "key_id": "k1"}
     try:
         sink = opened(server.url, client_key=path, **smart)
@@ -423,7 +425,7 @@ def test_smart_backend_services(
 def test_a_static_token_is_read_anew_and_a_wrong_one_is_said(
     tmp_path: Path, opened: Callable[..., Fhir]
 ) -> None:
-    server = FhirServer(token="open-sesame")
+    server = FhirServer(token="open-sesame").wait()
     token = tmp_path / "token"
     token.write_text("wrong\n")
     try:

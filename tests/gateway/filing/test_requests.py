@@ -21,8 +21,8 @@ from gateway.report.making import Style
 from gateway.reviews import Reviews, ReviewTold, Status
 from gateway.store import Store, WorkKind
 from gateway.worklist_desk import Filter, NotDone, Worklist
+from neighbours.fhir import FhirServer
 from tests.gateway.filing.faulty import FaultyLine
-from tests.gateway.filing.fhir_peer import FhirServer
 from tests.gateway.filing.photos import AT_MS, HOSTILE, WHOSE
 from tests.gateway.test_finding import photo
 
@@ -57,7 +57,7 @@ def worklist(store: Store, tmp_path: Path) -> Worklist:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[FhirServer]:
-    started = FhirServer()
+    started = FhirServer().wait()
     yield started
     started.close()
 

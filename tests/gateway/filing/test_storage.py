@@ -7,12 +7,12 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from base.errors import ConfigError, EnvironmentProblem
 from gateway.filing.base import FilingError, Sink
 from gateway.filing.settings import StorageSettings, check_names
 from gateway.filing.storage import Storage
+from neighbours.object_store import ACCESS_KEY, REGION, SECRET_KEY, ObjectStore
 from tests.gateway.filing.photos import AT_MS, HOSTILE, OTHER, PHOTO, filed_of, hostile, picture
 from tests.gateway.filing.photos import record as photo_record
 
@@ -21,12 +21,11 @@ BUCKET = "photos"
 
 
 @pytest.fixture(scope="module")
-def endpoint(free_port: Callable[[], int]) -> Iterator[str]:
-    port = free_port()
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=port, verbose=False)
-    server.start()
-    yield f"http://127.0.0.1:{port}"
-    server.stop()
+def endpoint(
+    tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]
+) -> Iterator[str]:
+    with ObjectStore(tmp_path_factory.mktemp("store") / "log", free_port()).wait() as store:
+        yield store.endpoint
 
 
 @pytest.fixture
@@ -35,11 +34,11 @@ def s3(endpoint: str) -> Iterator[Any]:
     client = boto3.client(
         "s3",
         endpoint_url=endpoint,
-        region_name="eu-central-1",
-        aws_access_key_id="a",
-        aws_secret_access_key="b",
+        region_name=REGION,
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET_KEY,
     )
-    where = {"LocationConstraint": "eu-central-1"}
+    where = {"LocationConstraint": REGION}
     client.create_bucket(Bucket=BUCKET, CreateBucketConfiguration=where)
     yield client
     for found in client.list_objects_v2(Bucket=BUCKET).get("Contents", []):
@@ -52,7 +51,7 @@ def s3(endpoint: str) -> Iterator[Any]:
 def opened(tmp_path: Path, endpoint: str) -> Callable[..., Storage]:
     secrets = tmp_path / "secrets.toml"
     secrets.touch(mode=0o600)
-    secrets.write_text('access_key_id = "a"\nsecret_access_key = "b"\n')
+    secrets.write_text(f'access_key_id = "{ACCESS_KEY}"\nsecret_access_key = "{SECRET_KEY}"\n')
     (tmp_path / f"{PHOTO}.wardseal").write_bytes(b"sealed" * 100)
 
     def make(**settings: Any) -> Storage:
