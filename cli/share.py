@@ -17,7 +17,8 @@ from gateway.keys import GatewayKeys
 from gateway.lightbox import Lightbox
 from gateway.opening import Opener
 from gateway.reopening import Reopener
-from gateway.sharing.desk import Form, Shared, Sharing
+from gateway.sharing.desk import Shared, Sharing
+from gateway.sharing.shares import Form
 from gateway.store import Store
 from gateway.vault import Vault
 
@@ -50,10 +51,10 @@ def _shared(arguments: Namespace) -> Shared:
     store = Store(engine_for(config.store.url, config.paths.database))
     try:
         with Buffer(config.limits.envelope_mib * MIB) as room:
+            reopener = Reopener(registry=registry, opener=opener, vault=vault)
             desk = Sharing(
                 store=store,
-                reopener=Reopener(registry=registry, opener=opener, vault=vault),
-                room=room,
+                opened=lambda row, whose: reopener.reopen(row, whose, room),
                 style=style_of(config.report),
                 clock=lambda: time.time_ns() // 1_000_000,
             )

@@ -21,6 +21,7 @@ from gateway.filing.record import FIRST
 from gateway.identity import census
 from gateway.identity.identify import current
 from gateway.identity.tables import AssignmentRow, EncounterRow, MoveRow, PatientRow
+from gateway.sharing import shares
 from gateway.store import Photo, State, Store, WorkKind
 from gateway.webhooks.outbox import Announce, to_nobody
 from gateway.worklist_desk import NotDone, end, named, open_items, step, worded
@@ -148,6 +149,10 @@ class Cases:
                 raise NotDone("a second person is needed: who asks for a move cannot decide it")
             row.stand = Stand.CONFIRMED if confirm else Stand.REFUSED
             row.second, row.decided_ms = second, self._clock()
+            if confirm:
+                _photo(session, row.photo)  # nobody shares it while this is entered
+                why = "it shows another patient than it was filed to"
+                shares.stop(session, row.photo, why, at=row.decided_ms, by=second)
             return _move(row)
 
     def moves(self, photo: str | None = None, *, waiting: bool = False) -> list[Move]:

@@ -25,6 +25,7 @@ from gateway.identity.identify import assigned, current
 from gateway.identity.tables import AssignmentRow, MoveRow
 from gateway.objections import ObjectionRow
 from gateway.reopening import NotReopened, Reopener
+from gateway.sharing import shares
 from gateway.sites import BodySiteRow
 from gateway.store import Filing, LedgerEntry, Photo, Stand, Store, WorkItem
 from gateway.uses import Standing, Use, may
@@ -129,6 +130,22 @@ class Exporter:
             ],
             "worklist": [
                 {"kind": item.kind, "why": item.why, "opened_ms": item.opened_ms} for item in work
+            ],
+            # What was shared as somebody else's, before a move, is somebody else's to know.
+            "shared": [
+                {
+                    "with": share.recipient,
+                    "why": share.reason,
+                    "use": share.use,
+                    "form": share.form.value,
+                    "at_ms": share.at_ms,
+                    "sha256": share.digest,
+                    "ended_ms": share.revoked_ms,
+                    "ended_why": share.revoked_why,
+                    "answer": share.answer,
+                }
+                for share in shares.of(session, row.photo)
+                if share.patient == patient
             ],
             "looked_at": self._looked(session, row.photo),
             "seen_in_this_chart_by_mistake": self._wrongly(session, row.photo, patient),

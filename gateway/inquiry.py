@@ -24,7 +24,7 @@ from gateway.evidence import KeyOf
 from gateway.finding import day_bounds
 from gateway.identity.identify import current
 from gateway.lookers import Looked, WrongChart
-from gateway.sharing.desk import ShareRow
+from gateway.sharing.shares import ShareRow
 from gateway.store import Photo, ReceiptRow, Store
 from wire import attestation, events
 from wire.ledger import EntryType

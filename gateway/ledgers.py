@@ -25,6 +25,7 @@ from gateway import owed, worklist
 from gateway.audit.tables import Did, done
 from gateway.complaints import Complaints
 from gateway.devices import Registry
+from gateway.sharing import shares
 from gateway.store import LedgerEntry, LedgerHead, Photo, State, Store, Undo, WorkKind
 from wire import events
 from wire.ledger import (
@@ -214,6 +215,10 @@ class Ledgers:
                 done=photo is None,
             )
             session.merge(undo)
+            known = session.get(Photo, photo) if photo else None
+            if photo and known is not None and known.device == entry.device:
+                why = "UNDO was pressed on the device"
+                shares.stop(session, photo, why, at=self._clock())
             return [photo] if photo else []
         owed.lost(session, photo)
         known = session.get(Photo, photo) if photo else None

@@ -25,6 +25,7 @@ from gateway import retention, uses, worklist
 from gateway.audit.tables import Did, done_once
 from gateway.filing.cabinet import Cabinet
 from gateway.receipts import clip
+from gateway.sharing import shares
 from gateway.store import (
     HASH,
     PERSON,
@@ -138,6 +139,7 @@ class Objections:
             if row.state == State.UNDONE and not row.objection:
                 raise NotDone("UNDO was pressed on the device; governance is asked by itself")
             self._withdraw(session, row, now)
+            shares.stop(session, photo, "the patient objected", at=now, by=by)
             objection = ObjectionRow(
                 photo=photo,
                 device=False,

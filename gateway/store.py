@@ -64,6 +64,7 @@ class WorkKind(StrEnum):
     UNFILED = "unfiled"
     OBJECTION = "objection"
     REVIEW = "review"
+    SHARED = "shared"
     ALARM = "alarm"
 
 

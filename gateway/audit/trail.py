@@ -17,7 +17,7 @@ from gateway.audit.tables import Deed, Did, Telling, Viewing, line_ends
 from gateway.filing.record import FIRST, Patient, key_of
 from gateway.identity import census
 from gateway.identity.tables import AssignmentRow
-from gateway.sharing.desk import ShareRow
+from gateway.sharing.shares import ShareRow
 from gateway.store import Photo, Store
 
 CLAIM_MS: Final = 300_000

@@ -16,7 +16,8 @@ from gateway.evidence import KeyOf
 from gateway.lookers import SEEN, WrongChart, in_wrong_charts
 from gateway.objections import ObjectionRow
 from gateway.series import width_mm
-from gateway.sharing.desk import ShareRow
+from gateway.sharing import shares
+from gateway.sharing.shares import Share
 from gateway.sites import BodySiteRow
 from gateway.store import Filing, Photo, Presence, ReceiptRow, Store, Undo
 from gateway.uses import Standing, Use, Verdict, may
@@ -119,7 +120,7 @@ class Photos:
             receipts = session.scalars(
                 select(ReceiptRow).where(ReceiptRow.photo == photo).order_by(ReceiptRow.number)
             ).all()
-            shares = session.scalars(select(ShareRow).where(ShareRow.photo == photo)).all()
+            shared = shares.of(session, photo)
             undo = session.get(Undo, (row.device, row.intent))
             sites = session.scalars(select(BodySiteRow).where(BodySiteRow.photo == photo)).all()
             objections = session.scalars(
@@ -139,10 +140,7 @@ class Photos:
             for v in viewings
             if v.what in (*SEEN, What.REASON)
         ]
-        steps += [
-            Step(s.at_ms, s.by, f"shared it with {s.recipient} ({s.form})", s.reason, s.digest)
-            for s in shares
-        ]
+        steps += [step for share in shared for step in _shared(share)]
         if undo is not None and not undo.told:
             steps.append(Step(undo.at_ms, "hospital", "withdrawal received", ""))
         steps += [_site(row) for row in sites]
@@ -224,6 +222,20 @@ def _objection(row: ObjectionRow) -> list[Step]:
         steps.append(Step(row.decided_ms, row.decided_by, asked, reason))
     if row.second_ms is not None:
         steps.append(Step(row.second_ms, row.second, "confirmed the erasure", ""))
+    return steps
+
+
+def _shared(share: Share) -> list[Step]:
+    """What left the hospital, what ended it, and what came of asking for it back."""
+    what = f"shared it with {share.recipient} ({share.form}; {share.use})"
+    detail = "; ".join(part for part in (share.reason, share.confirmed) if part)
+    steps = [Step(share.at_ms, share.by, what, detail, share.digest)]
+    if share.revoked_ms is not None:
+        ended = f"ended what was shared with {share.recipient}"
+        steps.append(Step(share.revoked_ms, share.revoked_by, ended, share.revoked_why))
+    if share.answered_ms is not None:
+        asked = f"asked {share.recipient} to destroy the copy"
+        steps.append(Step(share.answered_ms, share.answered_by, asked, share.answer))
     return steps
 
 

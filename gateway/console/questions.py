@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from base.errors import FormatError
 from gateway.console.tables import Viewing
-from gateway.sharing.desk import ShareRow
+from gateway.sharing.shares import ShareRow
 from gateway.store import LedgerEntry, Photo, State, Store, WorkItem, WorkKind
 from wire import events, shapes, signing
 from wire.ledger import TYP_ENTRY, Entry, EntryType

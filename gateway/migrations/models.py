@@ -8,7 +8,7 @@ import gateway.keyset_uses
 import gateway.objections
 import gateway.retention
 import gateway.reviews
-import gateway.sharing.desk
+import gateway.sharing.shares
 import gateway.sites
 import gateway.webhooks.outbox  # noqa: F401
 from gateway.store import Base

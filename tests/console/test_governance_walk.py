@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, Page
 
 from cli.__main__ import main as wardseal
 from gateway.database import engine_for
-from gateway.sharing.desk import ShareRow
+from gateway.sharing.shares import ShareRow
 from gateway.store import Store
 from tests.console.reception import PASSWORD
 from tests.console.test_statements import object_to, post

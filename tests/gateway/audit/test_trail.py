@@ -10,7 +10,7 @@ from gateway.audit.tables import Did, Telling, Viewing, done, done_once
 from gateway.audit.teller import Teller
 from gateway.audit.trail import CLAIM_MS, Trail
 from gateway.identity.tables import AssignmentRow, PatientRow
-from gateway.sharing.desk import ShareRow
+from gateway.sharing.shares import ShareRow
 from gateway.store import Photo, State, Store, WorkItem
 
 PHOTO = "ab" * 32
