@@ -16,10 +16,14 @@ def hang(path: Path) -> socket.socket:
     """Hang up our bell: a non-blocking socket to be watched for reading."""
     path.unlink(missing_ok=True)
     bell = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-    bell.setblocking(False)
-    bell.bind(str(path))
-    # Whoever the folder lets in may ring, whatever our umask: a ring means nothing by itself.
-    path.chmod(0o660)
+    try:
+        bell.setblocking(False)
+        bell.bind(str(path))
+        # Whoever the folder lets in may ring, whatever our umask: a ring means nothing by itself.
+        path.chmod(0o660)
+    except OSError:
+        bell.close()
+        raise
     return bell
 
 

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from selectors import DefaultSelector
-from typing import Final
+from typing import Final, Protocol
 
 from base.errors import WardsealError
 from base.memory import Buffer, assert_allocator, harden_process
@@ -28,6 +28,7 @@ from gateway.audit.syslog import Syslog
 from gateway.audit.teller import Receiver, Teller
 from gateway.audit.trail import Trail
 from gateway.beds import Beds
+from gateway.bell import Bell
 from gateway.cases import Mover
 from gateway.config import MIB, GatewayConfig
 from gateway.custody import Custodian
@@ -265,12 +266,11 @@ def build(
             undo=lambda device, photo: mailbox.post(lambda: inbox.undo(device, photo)),
             errands=errands,
         )
-        stack.callback(follower.stop)
-        follower.start()
+        _start(stack, follower)
     for hook in config.webhook:
         postman = postmen[hook.name] = Postman(hook, store=store, clock=_now_ms)
-        stack.callback(postman.stop)
-        postman.start()
+        _start(stack, postman)
+    _start(stack, Bell(store, housekeeping.decided))
     _tell_the_audit(config, stack, sinks, store)
     # Undone backwards: the workers finish what they have in hand, and what comes of it is sent.
     stack.callback(mailbox.run)
@@ -281,6 +281,19 @@ def build(
     )
 
 
+class _Runs(Protocol):
+    """A part with a thread of its own."""
+
+    def start(self) -> None: ...
+
+    def stop(self) -> None: ...
+
+
+def _start(stack: ExitStack, part: _Runs) -> None:
+    stack.callback(part.stop)
+    part.start()
+
+
 def _tell_the_audit(config: GatewayConfig, stack: ExitStack, sinks: Sinks, store: Store) -> None:
     """Start a thread for everybody who is told what happened to photos."""
     receivers: list[Receiver] = [*sinks.auditors]
@@ -288,9 +301,7 @@ def _tell_the_audit(config: GatewayConfig, stack: ExitStack, sinks: Sinks, store
         receivers.append(Syslog(config.audit, source=f"wardseal {config.name}"))
     trail = Trail(name=config.name, store=store, clock=_now_ms)
     for receiver in receivers:
-        teller = Teller(receiver=receiver, trail=trail, store=store, clock=_now_ms)
-        stack.callback(teller.stop)
-        teller.start()
+        _start(stack, Teller(receiver=receiver, trail=trail, store=store, clock=_now_ms))
 
 
 def _link(config: GatewayConfig) -> Link:

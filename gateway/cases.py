@@ -86,7 +86,7 @@ class Cases:
         not decode) keeps it HELD, and is said on the worklist.
         """
         by, reason = named(by), worded(reason, "a reason")
-        with self._store.begin() as session:
+        with self._store.begin(rings=True) as session:
             row = _photo(session, photo)
             if row.state != State.HELD:
                 raise NotDone(f"this photo is not held, it is {row.state}")
@@ -141,7 +141,7 @@ class Cases:
     def decide(self, move: int, *, confirm: bool, second: str) -> Move:
         """Confirm or refuse a move, as somebody else than who asked for it. Raises NotDone."""
         second = named(second, "a second person")
-        with self._store.begin() as session:
+        with self._store.begin(rings=True) as session:
             row = session.get(MoveRow, move, with_for_update=True)
             if row is None or row.stand != Stand.ASKED:
                 raise NotDone("there is no such move that waits for a second person")

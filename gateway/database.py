@@ -9,10 +9,13 @@ device's photos names the device, and those transactions come one after the othe
 replicas, by an advisory lock that ends with the transaction.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
@@ -22,6 +25,8 @@ from base.errors import ConfigError
 
 _PATIENCE_SECONDS: Final = 30
 _DRIVER: Final = "postgresql+psycopg"
+BELL: Final = "wardseal_decided"
+"""The channel on which replicas hear that somebody has decided something."""
 
 
 @dataclass(frozen=True)
@@ -131,3 +136,26 @@ def wait_for_line(connection: Connection, line: str) -> None:
     if connection.dialect.name == "postgresql":
         lock = text("select pg_advisory_xact_lock(hashtextextended(:line, 1))")
         connection.execute(lock, {"line": line})
+
+
+def notify(connection: Connection) -> None:
+    """Ring at every replica, at the commit of this transaction."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(text("select pg_notify(:bell, '')"), {"bell": BELL})
+
+
+@contextmanager
+def listening(url: URL) -> Iterator["psycopg.Connection[tuple[object, ...]]"]:
+    """Give a connection of one's own to PostgreSQL, to wait for notifications on."""
+    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(
+        plain,
+        autocommit=True,
+        connect_timeout=10,
+        application_name="wardseal bell",
+        # A line that has gone silently is noticed within minutes, without traffic of ours.
+        keepalives_idle=60,
+        keepalives_interval=10,
+        keepalives_count=3,
+    ) as connection:
+        yield connection

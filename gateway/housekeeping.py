@@ -14,6 +14,7 @@
 
 import hashlib
 import logging
+import threading
 import time
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -94,6 +95,7 @@ class Housekeeping:
         self._take_up = take_up
         self._undo = undo
         self._paperwork = tuple(paperwork)
+        self._called = threading.Event()
 
     def round(self) -> None:
         """Look around once; on the loop's thread, what takes time is given to the desk."""
@@ -119,11 +121,28 @@ class Housekeeping:
         for path in unsigned:
             if path.exists():
                 self._found(path)
+        self._decided()
+        self._forget()
+
+    def decided(self) -> None:
+        """Somebody has decided something: see to it now; from any thread."""
+        if self._called.is_set():
+            return
+        self._called.set()
+        if not self._desk.submit(self._answer):
+            self._called.clear()  # too busy: the next round does it
+
+    def _answer(self) -> None:
+        # Before looking: whoever rings from here on is heard again.
+        self._called.clear()
+        self._decided()
+
+    def _decided(self) -> None:
+        """On the desk's thread: act on what people, and the ledgers, have said."""
         for device, photo in self._waiting_for_a_sink():
             self._refile(device, self._vault.path(photo))
         for device, photo in self._withdrawals.unfinished():
             self._mailbox.post(partial(self._undo, device, photo))
-        self._forget()
         for task in self._paperwork:
             task()
 

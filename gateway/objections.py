@@ -128,7 +128,7 @@ class Objections:
         now = self._clock()
         if said_ms > now:
             raise NotDone("it cannot have been said later than now")
-        with self._store.begin() as session:
+        with self._store.begin(rings=True) as session:
             row = session.get(Photo, photo, with_for_update=True)
             if row is None:
                 raise NotDone("there is no such photo")
@@ -174,7 +174,7 @@ class Objections:
     ) -> Objection:
         """Decide, as governance. An erasure waits for a second person. Raises NotDone."""
         by, reason, law = named(by), worded(reason, "a reason"), " ".join(law.split())
-        with self._store.begin() as session:
+        with self._store.begin(rings=True) as session:
             row = _row(session, objection)
             if row.stage != Stage.OPEN:
                 raise NotDone("this objection is decided, or waits for a second person")
@@ -195,7 +195,7 @@ class Objections:
     def confirm(self, objection: int, *, confirm: bool, second: str) -> Objection:
         """Confirm or refuse an erasure, as somebody else than who asked. Raises NotDone."""
         second = named(second, "a second person")
-        with self._store.begin() as session:
+        with self._store.begin(rings=True) as session:
             row = _row(session, objection)
             if row.stage != Stage.SECOND:
                 raise NotDone("no erasure of this photo waits for a second person")

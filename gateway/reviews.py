@@ -91,7 +91,7 @@ class Reviews:
         by, owner = named(by), named(owner, "who is asked")
         question = worded(question, "a question")
         now, uid = self._clock(), secrets.token_hex(16)
-        with self._store.begin() as session:
+        with self._store.begin(rings=True) as session:
             row = session.get(Photo, photo)
             if row is None:
                 raise NotDone("there is no such photo")
@@ -127,7 +127,7 @@ class Reviews:
         return self._finish(review, by=by, note=note, revoked=False)
 
     def _finish(self, review: int, *, by: str, note: str, revoked: bool) -> Review:
-        with self._store.begin() as session:
+        with self._store.begin(rings=True) as session:
             row = session.get(ReviewRow, review, with_for_update=True)
             if row is None:
                 raise NotDone("there is no such request")

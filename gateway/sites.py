@@ -104,7 +104,7 @@ class Sites:
             raise NotDone("choose a part of the body, or write a note")
         if len(note) > NOTE_LENGTH:
             raise NotDone(f"a note has at most {NOTE_LENGTH} characters")
-        with self._store.begin() as session:
+        with self._store.begin(rings=True) as session:
             row = session.get(Photo, photo, with_for_update=True)
             if row is None:
                 raise NotDone("there is no such photo")

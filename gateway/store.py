@@ -10,11 +10,12 @@ version to the next, in gateway.migrations.
 """
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, cast
 
+import psycopg
 from sqlalchemy import (
     BigInteger,
     Engine,
@@ -30,6 +31,7 @@ from sqlalchemy import (
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
+from base import doorbell
 from base.errors import WardsealError
 from gateway import database, migrations
 
@@ -329,22 +331,39 @@ class Store:
             raise StoreError(f"the database cannot be used: {_words(e)}") from e
 
     @property
+    def bell(self) -> Path | None:
+        """The socket beside SQLite's file on which to ring; None with PostgreSQL."""
+        file = self._engine.url.database if self.dialect == "sqlite" else None
+        return None if not file else Path(file).with_name("decided.bell")
+
+    def listening(self) -> AbstractContextManager["psycopg.Connection[tuple[object, ...]]"]:
+        """PostgreSQL alone: a connection to wait for the bell on."""
+        return database.listening(self._engine.url)
+
+    @property
     def dialect(self) -> str:
         """``sqlite`` or ``postgresql``."""
         return self._engine.dialect.name
 
     @contextmanager
-    def begin(self, *, durable: bool = True, device: str | None = None) -> Iterator[Session]:
+    def begin(
+        self, *, durable: bool = True, device: str | None = None, rings: bool = False
+    ) -> Iterator[Session]:
         """One transaction: committed at the end, undone by any error.
 
         What is written with ``durable=False`` is safe from everything but a power cut, and may
         only be what would be learnt again. Whatever decides about the photos of a ``device``
-        names it: such transactions come one after the other, in all replicas.
+        names it: such transactions come one after the other, in all replicas. What a person has
+        decided ``rings``, so that the gateway acts on it at once (gateway.bell).
         """
         with self._within(self._sessions if durable else self._lightly) as session:
             if device is not None:
                 database.take_turns(session.connection(), device)
             yield session
+            if rings:
+                database.notify(session.connection())
+        if rings and self.bell is not None:
+            doorbell.ring(self.bell)
 
     @contextmanager
     def read(self) -> Iterator[Session]:
