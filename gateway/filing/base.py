@@ -29,7 +29,8 @@ class Filed:
 
     ``reference`` is where ``file`` said. None: as far as is known it was not filed, but a crash
     may have come between filing and the knowledge of it. ``replaced``: it is the same patient's
-    still, and stands anew under the next assignment, with more said about it.
+    still, and stands anew under the next assignment, with more said about it. ``next``: to whom,
+    by whom and why it went on, if it did.
     """
 
     photo: str
@@ -38,6 +39,7 @@ class Filed:
     assignment: Assignment
     reference: str | None
     replaced: bool = False
+    next: Assignment | None = None
 
     @property
     def key(self) -> str:

@@ -275,7 +275,16 @@ class Cabinet:
                 row.wanted, row.due_ms = Stand.IN_ERROR, self._clock()
 
 
-def filed_of(photo: Photo, row: Filing, assignment: Assignment) -> Filed:
-    """Return what a sink is told about a photo that it may have."""
-    replaced = row.wanted == Stand.REPLACED
-    return Filed(photo.photo, photo.captured_ms, photo.clock, assignment, row.reference, replaced)
+def filed_of(
+    photo: Photo, row: Filing, assignment: Assignment, now: Assignment | None = None
+) -> Filed:
+    """Return what a sink is told about a photo that it may have; ``now``: whose it is by now."""
+    return Filed(
+        photo.photo,
+        photo.captured_ms,
+        photo.clock,
+        assignment,
+        row.reference,
+        replaced=row.wanted == Stand.REPLACED,
+        next=now if now is not None and now.number > assignment.number else None,
+    )

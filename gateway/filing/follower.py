@@ -19,9 +19,8 @@ from base.errors import WardsealError
 from base.memory import Buffer
 from gateway import withdrawal, worklist
 from gateway.audit.tables import Did, done
-from gateway.filing.base import Sink
+from gateway.filing.base import Filed, Sink
 from gateway.filing.cabinet import Cabinet, filed_of
-from gateway.filing.record import Assignment
 from gateway.filing.waiting import wait_ms
 from gateway.receipts import clip
 from gateway.reopening import Reopener
@@ -146,8 +145,10 @@ class Follower:
             # Should this process die now, it is tried again after the wait for a failure.
             row.due_ms = self._clock() + wait_ms(attempts)
             assignment = self._cabinet.assigned(session, photo, number)
+            now_whose = self._cabinet.assigned(session, photo, None)
+            filed = filed_of(whose, row, assignment, now_whose)
         try:
-            reference = self._bring_about(wanted, whose, row, assignment)
+            reference = self._bring_about(wanted, whose, filed)
         except WardsealError as e:
             self._failed(whose, key, attempts, str(e))
             return
@@ -175,21 +176,18 @@ class Follower:
     def _too_early(self, row: Filing) -> bool:
         return row.due_ms is None or row.due_ms > self._clock()
 
-    def _bring_about(
-        self, wanted: Stand, photo: Photo, row: Filing, assignment: Assignment
-    ) -> str | None:
+    def _bring_about(self, wanted: Stand, photo: Photo, filed: Filed) -> str | None:
         """Raises FilingError or NotReopened."""
         if wanted is Stand.FILED:
-            with self._reopener.reopen(photo, assignment, self._room) as record:
+            with self._reopener.reopen(photo, filed.assignment, self._room) as record:
                 reference = self._sink.file(record)
                 self._sink.read_back(record, reference)
             return reference
-        filed = filed_of(photo, row, assignment)
         if wanted is Stand.OBJECTION:
             self._sink.undo(filed, self._clock())
         else:
             self._sink.correct(filed, self._clock())
-        return row.reference
+        return filed.reference
 
     def _failed(self, photo: Photo, key: tuple[str, str, int], attempts: int, why: str) -> None:
         why = f"{self._sink.name}: {why}"

@@ -56,7 +56,8 @@ class Assignment:
     """To whom a photo is filed. A misfiled photo gets another one with the next ``number``.
 
     ``how`` says in a few words who or what named the patient; it goes into the record, and so does
-    ``note``, what a person wrote about the picture.
+    ``note``, what a person wrote about the picture. ``by`` who decided it, ``second`` who confirmed
+    a move, ``reason`` why: all empty where the rules did.
     """
 
     number: int = FIRST
@@ -65,6 +66,9 @@ class Assignment:
     site: Site | None = None
     note: str = ""
     how: str = "none: filed without knowing the patient"
+    by: str = ""
+    second: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)

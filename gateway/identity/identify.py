@@ -160,4 +160,7 @@ def assigned(session: Session, photo: str, number: int | None) -> Assignment:
         site=site,
         note=row.site_note,
         how=row.how,
+        by=row.by,
+        second=row.second,
+        reason=row.reason,
     )

@@ -1,12 +1,15 @@
 """What the resources of this sink have in common: names, times, and whom they are about."""
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
-from gateway.filing.record import Encounter, Patient
+from gateway.filing.record import Encounter, Patient, Record
+from gateway.filing.settings import FhirSettings
 
 Resource = dict[str, Any]
+_PERSON: Final = re.compile(r"(?P<name>.*\S) \((?P<login>[^()]+)\)")
 
 
 @dataclass(frozen=True)
@@ -58,3 +61,33 @@ def reference(whom: Patient | Encounter, kind: str) -> Resource:
         known = "://" in whom.authority or whom.authority.startswith("urn:")
         identifier["system"] = whom.authority if known else f"urn:wardseal:{kind.lower()}"
     return {"type": kind, "identifier": identifier}
+
+
+def person(signature: str, names: Names) -> Resource:
+    """``Jo Doe (j.doe)`` by name and login; any other words as they are."""
+    found = _PERSON.fullmatch(signature)
+    if found is None:
+        return {"type": "Practitioner", "display": signature or "nobody"}
+    identifier = {"system": names.person, "value": found["login"]}
+    return {"type": "Practitioner", "identifier": identifier, "display": found["name"]}
+
+
+def when(name: str, record: Record) -> Resource:
+    """The time of capture under ``name``; nothing where the device's clock was worth nothing."""
+    try:
+        return {} if record.clock == "none" else {name: instant(record.captured_ms)}
+    except (ValueError, OverflowError, OSError):
+        return {}
+
+
+def staff_of(record: Record, settings: FhirSettings) -> Resource | None:
+    """Who attested, by the badge that was read; None without one."""
+    if record.badge is None:
+        return None
+    identifier = {"system": settings.badge_system, "value": record.badge}
+    return {"type": "Practitioner", "identifier": identifier}
+
+
+def entry_of(names: Names, digest: object) -> Resource:
+    """An entry of the device's ledger."""
+    return {"identifier": {"system": names.entry, "value": str(digest)}}

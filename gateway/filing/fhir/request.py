@@ -4,16 +4,11 @@ Who asks and who is asked are named, and known by how they sign in to the consol
 own Practitioner resources are not ours to search or to make.
 """
 
-import re
-from typing import Final
-
-from gateway.filing.fhir.parts import Names, Resource, instant, reference
+from gateway.filing.fhir.parts import Names, Resource, instant, person, reference
 from gateway.filing.record import Assignment, key_of
 from gateway.filing.settings import FhirSettings
 from gateway.filing.text import plain_all
 from gateway.reviews import Review
-
-_PERSON: Final = re.compile(r"(?P<name>.*\S) \((?P<login>[^()]+)\)")
 
 
 def request_of(review: Review, assignment: Assignment, settings: FhirSettings) -> Resource:
@@ -30,8 +25,8 @@ def request_of(review: Review, assignment: Assignment, settings: FhirSettings) -
         "code": {"text": "Review of a clinical photograph"},
         "subject": subject,
         "authoredOn": instant(review.asked_ms),
-        "requester": _person(review.by, names),
-        "performer": [_person(review.owner, names)],
+        "requester": person(review.by, names),
+        "performer": [person(review.owner, names)],
         "reasonCode": [{"text": review.question}],
         "supportingInfo": [{"type": settings.photo_as, "identifier": photo}],
     }
@@ -39,12 +34,3 @@ def request_of(review: Review, assignment: Assignment, settings: FhirSettings) -
         made["encounter"] = reference(encounter, "Encounter")
     plained: Resource = plain_all(made)
     return plained
-
-
-def _person(signature: str, names: Names) -> Resource:
-    """``Jo Doe (j.doe)`` by name and login; any other words as they are."""
-    found = _PERSON.fullmatch(signature)
-    if found is None:
-        return {"type": "Practitioner", "display": signature or "nobody"}
-    identifier = {"system": names.person, "value": found["login"]}
-    return {"type": "Practitioner", "identifier": identifier, "display": found["name"]}

@@ -21,7 +21,16 @@ from urllib.parse import quote
 from gateway.filing.fhir import codes
 from gateway.filing.fhir.audit import created
 from gateway.filing.fhir.codes import concept
-from gateway.filing.fhir.parts import Names, Resource, instant, reference
+from gateway.filing.fhir.parts import (
+    Names,
+    Resource,
+    entry_of,
+    instant,
+    reference,
+    staff_of,
+    when,
+)
+from gateway.filing.fhir.provenance import originated
 from gateway.filing.record import Record
 from gateway.filing.settings import FhirSettings
 from gateway.filing.text import plain_all
@@ -50,7 +59,7 @@ def transaction(
     if device is None:
         device = add(device_of(record, names), f"{names.device}|{record.device}")
     jpeg = _attachment(add(_binary("image/jpeg", record.jpeg)), "image/jpeg", record.jpeg)
-    jpeg |= {"title": "photo", **_when("creation", record)}
+    jpeg |= {"title": "photo", **when("creation", record)}
     attachments = [jpeg]
     if report is not None:
         pdf = _attachment(add(_binary("application/pdf", report)), "application/pdf", report)
@@ -77,7 +86,7 @@ def transaction(
             now_ms=now_ms,
         )
         targets.append(add(page, f"{names.photo}|{key}"))
-    add(_provenance(record, targets, device, settings, now_ms))
+    add(originated(record, targets, device, settings, now_ms))
     patient = record.assignment.patient
     whose = None if patient is None else reference(patient, "Patient")
     add(created(whose, targets, settings, now_ms))
@@ -114,14 +123,6 @@ def denial(consent: Resource, at_ms: int) -> Resource:
     }
 
 
-def _when(name: str, record: Record) -> Resource:
-    """The time of capture under ``name``; nothing where the device's clock was worth nothing."""
-    try:
-        return {} if record.clock == "none" else {name: instant(record.captured_ms)}
-    except (ValueError, OverflowError, OSError):
-        return {}
-
-
 def _uuid(record: Record, kind: str, number: int) -> uuid.UUID:
     """The same record always has the same names within its transaction."""
     return uuid.uuid5(uuid.NAMESPACE_OID, f"{record.key}/{kind}/{number}")
@@ -151,17 +152,6 @@ def _subject(record: Record, name: str = "subject") -> Resource:
     return {} if patient is None else {name: reference(patient, "Patient")}
 
 
-def _staff(record: Record, settings: FhirSettings) -> Resource | None:
-    if record.badge is None:
-        return None
-    identifier = {"system": settings.badge_system, "value": record.badge}
-    return {"type": "Practitioner", "identifier": identifier}
-
-
-def _entry(names: Names, digest: object) -> Resource:
-    return {"identifier": {"system": names.entry, "value": str(digest)}}
-
-
 def _consents(record: Record, names: Names, settings: FhirSettings) -> list[Resource]:
     """One per purpose, if there is a patient who can have given it."""
     patient = record.assignment.patient
@@ -180,12 +170,12 @@ def _consents(record: Record, names: Names, settings: FhirSettings) -> list[Reso
             "scope": concept(codes.PRIVACY),
             "category": [concept(codes.CONSENT_CATEGORY)],
             "patient": whose,
-            **_when("dateTime", record),
+            **when("dateTime", record),
             "performer": [agreed],
             **_organization(settings, "organization", many=True),
             "sourceReference": {
                 "type": "DocumentReference",
-                **_entry(names, record.proof.get("consent")),
+                **entry_of(names, record.proof.get("consent")),
             },
             "policy": [{"uri": f"{names.namespace}:wording:{uri}"}],
             "provision": {"type": "permit", "purpose": [dict(codes.PURPOSES[purpose])]},
@@ -218,12 +208,12 @@ def _document(
     device: str,
     now_ms: int,
 ) -> Resource:
-    staff = _staff(record, settings)
+    staff = staff_of(record, settings)
     whose = record.assignment
     context: Resource = {}
     if whose.encounter is not None:
         context["encounter"] = [reference(whose.encounter, "Encounter")]
-    period = _when("start", record)
+    period = when("start", record)
     if period:
         context["period"] = period
     if consents:
@@ -278,40 +268,10 @@ def _media(record: Record, jpeg: Resource, device: str, names: Names) -> Resourc
         "modality": concept(codes.PHOTOGRAPHY),
         **_subject(record),
         **({} if encounter is None else {"encounter": reference(encounter, "Encounter")}),
-        **_when("createdDateTime", record),
+        **when("createdDateTime", record),
         **body,
         "device": {"reference": device},
         "height": record.height,
         "width": record.width,
         "content": jpeg,
     }
-
-
-def _provenance(
-    record: Record, targets: list[str], device: str, settings: FhirSettings, now_ms: int
-) -> Resource:
-    names, staff = Names(settings.namespace), _staff(record, settings)
-    whom = [(codes.AUTHOR, staff)] if staff else []
-    entries = [record.proof.get(name) for name in ("consent", "intent", "sealed")]
-    digest = {"identifier": {"system": "urn:ietf:rfc:6920", "value": _ni(record.jpeg_sha256)}}
-    return {
-        "resourceType": "Provenance",
-        "target": [{"reference": target} for target in targets],
-        **_when("occurredDateTime", record),
-        "recorded": instant(now_ms),
-        "activity": concept(codes.ORIGINATE),
-        "agent": [
-            {"type": concept(kind), "who": who}
-            for kind, who in [*whom, (codes.ASSEMBLER, {"reference": device})]
-        ],
-        "entity": [
-            {"role": "source", "what": what}
-            for what in [*(_entry(names, entry) for entry in entries if entry), digest]
-        ],
-    }
-
-
-def _ni(sha256: str) -> str:
-    """A hash as a name (RFC 6920)."""
-    raw = base64.urlsafe_b64encode(bytes.fromhex(sha256)).rstrip(b"=").decode()
-    return f"ni:///sha-256;{raw}"

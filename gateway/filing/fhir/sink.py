@@ -20,6 +20,7 @@ from gateway.filing.fhir import codes
 from gateway.filing.fhir.audit import audit_event, tag_of
 from gateway.filing.fhir.auth import Smart
 from gateway.filing.fhir.parts import Names, Resource, instant
+from gateway.filing.fhir.provenance import Change, provenance_of
 from gateway.filing.fhir.request import request_of
 from gateway.filing.fhir.resources import denial, transaction
 from gateway.filing.record import Assignment, Record
@@ -168,7 +169,9 @@ class Fhir:
             if consent.get("status") == "active":
                 changed.append({**consent, "status": "inactive"})
                 fresh.append(denial(consent, at_ms))
-        self._update([one for one in changed if one], fresh)
+        changed = [one for one in changed if one]
+        said = Change(filed, codes.AMEND, OBJECTION, at_ms)
+        self._update(changed, fresh, said)
 
     def correct(self, filed: Filed, at_ms: int) -> None:
         """Everything that this assignment brought to the server becomes entered-in-error.
@@ -183,7 +186,9 @@ class Fhir:
                 status = _REPLACED.get(one["resourceType"], IN_ERROR)
             if one.get("status") not in (status, IN_ERROR):
                 marked.append({**one, "status": status})
-        self._update(marked)
+        activity = codes.AMEND if filed.replaced else codes.NULLIFY
+        why = "more is known of it" if filed.replaced else IN_ERROR
+        self._update(marked, said=Change(filed, activity, why, at_ms))
 
     # -- requests ---------------------------------------------------------------------------------
 
@@ -210,8 +215,16 @@ class Fhir:
         keys = [f"{filed.key}{end}" for end in ends]
         return self._search("Consent", self._names.consent, *keys)
 
-    def _update(self, changed: list[Resource], fresh: list[Resource] | None = None) -> None:
-        """Put what was changed, each on the condition that nobody else changed it meanwhile."""
+    def _update(
+        self,
+        changed: list[Resource],
+        fresh: list[Resource] | None = None,
+        said: Change | None = None,
+    ) -> None:
+        """Put what was changed, each on the condition that nobody else changed it meanwhile.
+
+        ``said`` becomes a Provenance of it, in the same transaction.
+        """
         entries = []
         for resource in changed:
             request = {"method": "PUT", "url": _reference(resource)}
@@ -225,6 +238,12 @@ class Fhir:
             kind = resource["resourceType"]
             request = {"method": "POST", "url": kind, "ifNoneExist": condition}
             entries.append({"resource": resource, "request": request})
+        if changed and said is not None:
+            targets = [_reference(resource) for resource in changed]
+            resource = provenance_of(said, targets, self._settings)
+            entries.append(
+                {"resource": resource, "request": {"method": "POST", "url": "Provenance"}}
+            )
         if entries:
             self._transact({"resourceType": "Bundle", "type": "transaction", "entry": entries})
 

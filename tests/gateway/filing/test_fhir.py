@@ -497,3 +497,53 @@ def test_a_photo_whose_site_was_said_later_supersedes_itself(
     # Should it turn out that it was another patient's, all of it is in error.
     sink.correct(filed_of(before, reference), AT_MS)
     assert {one["status"] for one in server.all("Consent")} == {"entered-in-error", "active"}
+
+
+# -- provenance of what was changed ---------------------------------------------------------------
+
+
+def test_a_move_says_who_moved_it_and_why_on_both_sides(
+    server: FhirServer, opened: Callable[..., Fhir]
+) -> None:
+    sink = opened(server.url)
+    moved = replace(
+        OTHER, by="Ama Osei (a.osei)", second="Ben Ruiz (b.ruiz)", reason="the other bed"
+    )
+    at_a, at_b = record(), record(assignment=moved)
+    first, second = file(sink, at_a), file(sink, at_b)
+    for _ in range(2):
+        sink.correct(replace(filed_of(at_a, first), next=moved), AT_MS)
+    found = {
+        (one["target"][0]["reference"], one["activity"]["coding"][0]["code"]): one
+        for one in server.all("Provenance")
+    }
+    assert set(found) == {(first, "CREATE"), (second, "CREATE"), (first, "NULLIFY")}
+    nullified, anew = found[first, "NULLIFY"], found[second, "CREATE"]
+    for one in (nullified, anew):
+        who = {
+            agent["type"]["coding"][0]["code"]: agent["who"]
+            for agent in one["agent"]
+            if agent["who"].get("display", "").partition(" ")[0] in ("Ama", "Ben")
+        }
+        assert who["performer"]["identifier"]["value"] == "a.osei"
+        assert who["verifier"]["identifier"]["value"] == "b.ruiz"
+        assert one["reason"] == [{"text": "the other bed"}]
+    (now,) = nullified["entity"]
+    assert now["what"]["identifier"]["value"] == f"{PHOTO}-2"
+    assert anew["entity"][-1]["what"]["identifier"]["value"] == PHOTO
+    consent = server.all("Consent")[0]
+    assert {"reference": f"Consent/{consent['id']}"} in nullified["target"]
+
+
+def test_an_objection_leaves_a_provenance_once(
+    server: FhirServer, opened: Callable[..., Fhir]
+) -> None:
+    sink = opened(server.url)
+    reference = file(sink, record())
+    for _ in range(2):
+        sink.undo(filed_of(record(), reference), AT_MS)
+    (said,) = (
+        one for one in server.all("Provenance") if one["activity"]["coding"][0]["code"] == "UPDATE"
+    )
+    assert said["target"][0] == {"reference": reference}
+    assert said["reason"] == [{"text": "objection recorded"}]
