@@ -329,6 +329,8 @@ class Registrar:
             photo = session.get_one(Photo, row.photo)
             if photo.state != State.UNDONE or retention.on_hold(session, row.photo):
                 continue
+            if not self._cabinet.keeps(session, row.photo):
+                continue  # whoever has the sealed copy says so, having destroyed it
             row.stage = Stage.DONE
             photo.badge, photo.badge_salt, photo.changed_ms = "", "", self._clock()
             filings = session.scalars(select(Filing).where(Filing.photo == row.photo))

@@ -58,12 +58,11 @@ class Kept:
     on_hold: bool
 
 
-class Retention:
+class Holds:
     """What console, API and shell call; ``clock`` gives milliseconds since 1970 UTC."""
 
-    def __init__(self, *, store: Store, days: int, clock: Callable[[], int]) -> None:
+    def __init__(self, *, store: Store, clock: Callable[[], int]) -> None:
         self._store = store
-        self._days = days
         self._clock = clock
 
     def hold(
@@ -103,6 +102,30 @@ class Retention:
             query = query.where(HoldRow.lifted_ms.is_(None))
         with self._store.read() as session:
             return [_hold(row) for row in session.scalars(query)]
+
+    def keeping(self, photo: str) -> list[Hold]:
+        """Return the holds that keep a photo: its own, and those on whose it is or ever was."""
+        theirs = select(AssignmentRow.patient).where(AssignmentRow.photo == photo)
+        query = select(HoldRow).where(
+            HoldRow.lifted_ms.is_(None),
+            or_(HoldRow.photo == photo, HoldRow.patient.in_(theirs)),
+        )
+        with self._store.read() as session:
+            return [_hold(row) for row in session.scalars(query.order_by(HoldRow.id))]
+
+    def on_patient(self, patient: str) -> list[Hold]:
+        """Return the holds on everything of a patient."""
+        query = select(HoldRow).where(HoldRow.lifted_ms.is_(None), HoldRow.patient == patient)
+        with self._store.read() as session:
+            return [_hold(row) for row in session.scalars(query.order_by(HoldRow.id))]
+
+
+class Retention(Holds):
+    """Holds, and how long copies stay without one: ``days``."""
+
+    def __init__(self, *, store: Store, days: int, clock: Callable[[], int]) -> None:
+        super().__init__(store=store, clock=clock)
+        self._days = days
 
     def of(self, photo: str) -> Kept:
         """Say until when the gateway keeps its copies of a photo. Raises NotDone."""

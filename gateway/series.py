@@ -16,6 +16,7 @@ from gateway.sites import BodySiteRow
 from gateway.store import Photo, State, Store
 
 MOST: Final = 200
+_SHOWN: Final = (State.FILED, State.HELD, State.UNDONE)
 _PARTS: Final = {1: 1, 2: 2, 5: 5, 10: 10, 20: 4, 50: 5, 100: 10, 200: 4, 500: 5}
 _BARS_MM: Final = tuple(_PARTS)
 
@@ -67,12 +68,14 @@ def of_patient(store: Store, patient: str) -> Series:
         rows = list(
             session.scalars(
                 select(Photo)
-                .where(whose(patient), Photo.state.in_((State.FILED, State.HELD, State.UNDONE)))
+                .where(whose(patient))
                 .order_by(Photo.captured_ms.desc(), Photo.photo)
                 .limit(MOST + 1)
             )
         )
-        more, rows = len(rows) > MOST, rows[:MOST]
+        more = len(rows) > MOST
+        # Sorted out here: with a state in the query a database looks through all photos for it.
+        rows = [row for row in rows[:MOST] if row.state in _SHOWN]
         ids = [row.photo for row in rows]
         said = {
             row.photo: row

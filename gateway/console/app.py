@@ -43,6 +43,7 @@ from gateway.finding import Finder
 from gateway.inquiry import Inquiries
 from gateway.lightbox import Lightbox
 from gateway.objections import Objections
+from gateway.retention import Holds
 from gateway.reviews import Reviews
 from gateway.sites import Sites
 from gateway.store import Store
@@ -77,7 +78,8 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
         limit=Limit(_CLICKS, _CLICK_SECONDS, time.monotonic),
         cookie="__Host-wardseal" if config.web.secure else "wardseal",
     )
-    photos = Photos(store=store, key_of=key_of)
+    reviews = Reviews(store=store, clock=_now_ms)
+    photos = Photos(store=store, key_of=key_of, reviews=reviews)
     callback = f"{config.web.origin}/oidc/callback"
     front = Front(
         render=render,
@@ -94,7 +96,7 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
     cases = Cases(store=store, clock=_now_ms)
     sites = Sites(store=store, clock=_now_ms)
     objections = Objections(store=store, clock=_now_ms)
-    reviews = Reviews(store=store, clock=_now_ms)
+    holds = Holds(store=store, clock=_now_ms)
     beds = Beds(config.paths.beds)
     ledgers = Ledgers(store=store, key_of=key_of)
     lightbox = Lightbox(config.paths.state / "opened")
@@ -107,6 +109,7 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
         sites=sites,
         objections=objections,
         reviews=reviews,
+        holds=holds,
         ledgers=ledgers,
         questions=Questions(store=store, clock=_now_ms),
         lightbox=lightbox,
@@ -144,8 +147,10 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
             visits=visits,
             pages=pages,
             work=work,
-            whose=Whose(render=render, audit=audit, store=store, cases=cases),
-            says=Statements(audit=audit, sites=sites, objections=objections, reviews=reviews),
+            whose=Whose(render=render, audit=audit, store=store, cases=cases, holds=holds),
+            says=Statements(
+                audit=audit, sites=sites, objections=objections, reviews=reviews, holds=holds
+            ),
             bedside=Bedside(
                 render=render,
                 audit=audit,
@@ -196,6 +201,9 @@ def _routes(
         post("/photos/{photo}/objections/{objection}/erasure", Area.DECISIONS, says.confirm),
         post("/photos/{photo}/reviews", Area.PHOTOS, says.review),
         post("/photos/{photo}/reviews/{review}/revoke", Area.PHOTOS, says.revoke),
+        post("/photos/{photo}/holds", Area.DECISIONS, says.hold),
+        post("/patients/{number}/holds", Area.DECISIONS, says.hold),
+        post("/holds/{hold}/lift", Area.DECISIONS, says.lift),
         get("/patients/{number}", Area.PHOTOS, whose.patient),
         get("/worklist", Area.WORKLIST, work.list),
         get("/worklist/{item}", Area.WORKLIST, work.item),

@@ -38,6 +38,7 @@ class What(StrEnum):
     OBJECTION = "objection entered"
     DECISION = "objection decided"
     REVIEW = "review asked"
+    HOLD = "hold"
     SIGN_IN = "sign-in"
     SIGN_OUT = "sign-out"
     REFUSED = "refused"

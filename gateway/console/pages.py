@@ -29,6 +29,7 @@ from gateway.devices import Device
 from gateway.finding import COUNTED, Finder, Wanted
 from gateway.lightbox import Lightbox
 from gateway.objections import Objections
+from gateway.retention import Holds
 from gateway.reviews import Reviews
 from gateway.series import ruler
 from gateway.sites import Sites
@@ -54,6 +55,7 @@ class Pages:
         sites: Sites,
         objections: Objections,
         reviews: Reviews,
+        holds: Holds,
         ledgers: Ledgers,
         questions: Questions,
         lightbox: Lightbox,
@@ -69,6 +71,7 @@ class Pages:
         self._sites = sites
         self._objections = objections
         self._reviews = reviews
+        self._holds = holds
         self._ledgers = ledgers
         self._questions = questions
         self._lightbox = lightbox
@@ -124,6 +127,7 @@ class Pages:
             objections=self._objections.of(photo),
             reviews=self._reviews.of(photo),
             people=self._audit.people(),
+            holds=self._holds.keeping(photo),
             now=datetime.now(UTC).strftime("%Y-%m-%dT%H:%M"),
         )
 

@@ -15,6 +15,7 @@ from gateway.console.tables import Viewing
 from gateway.evidence import KeyOf
 from gateway.lookers import SEEN, WrongChart, in_wrong_charts
 from gateway.objections import ObjectionRow
+from gateway.reviews import Review, Reviews, Status
 from gateway.series import width_mm
 from gateway.sharing import shares
 from gateway.sharing.shares import Share
@@ -77,8 +78,9 @@ class Story:
 class Photos:
     """Reads the store. ``key_of(device)``: the registered public key, None for a stranger."""
 
-    def __init__(self, *, store: Store, key_of: KeyOf) -> None:
+    def __init__(self, *, store: Store, key_of: KeyOf, reviews: Reviews) -> None:
         self._store = store
+        self._reviews = reviews
         self._key_of = key_of
 
     def verdict(self, photo: str) -> Verdict | None:
@@ -145,6 +147,7 @@ class Photos:
             steps.append(Step(undo.at_ms, "hospital", "withdrawal received", ""))
         steps += [_site(row) for row in sites]
         steps += [step for row in objections for step in _objection(row)]
+        steps += [step for review in self._reviews.of(photo) for step in _review(review)]
         consent = next((s for s, _ in mine if s.entry.type is EntryType.CONSENT), None)
         body = events.body_of(consent.entry) if consent else None
         return Story(
@@ -237,6 +240,14 @@ def _shared(share: Share) -> list[Step]:
         asked = f"asked {share.recipient} to destroy the copy"
         steps.append(Step(share.answered_ms, share.answered_by, asked, share.answer))
     return steps
+
+
+def _review(review: Review) -> list[Step]:
+    asked = Step(review.asked_ms, review.by, f"asked {review.owner} to look", review.question)
+    if review.closed_ms is None:
+        return [asked]
+    how = "took the request back" if review.status is Status.REVOKED else "answered the request"
+    return [asked, Step(review.closed_ms, review.closed_by, how, review.note)]
 
 
 def _receipt(row: ReceiptRow) -> Step:

@@ -1,4 +1,4 @@
-"""What named people say about a photo: its body site, an objection, a decision, a request.
+"""What named people say about a photo: its body site, an objection, a decision, a request, a hold.
 
 Forms only; what can be said is the rooms' to say (gateway.sites, objections, reviews), and their
 words come on to the page. Each is in the audit besides standing in the photo's story.
@@ -8,6 +8,7 @@ import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
+from urllib.parse import quote
 
 from starlette.datastructures import FormData
 from starlette.requests import Request
@@ -18,10 +19,12 @@ from gateway.console.sessions import Visit
 from gateway.console.visits import Problem
 from gateway.console.work import sentence, signature
 from gateway.objections import Decision, Objections
+from gateway.retention import Hold, Holds
 from gateway.reviews import Reviews
 from gateway.sites import Sites
 from gateway.worklist_desk import NotDone
 
+_LONGEST_ID: Final = 9
 _PHOTO: Final = re.compile(r"[0-9a-f]{64}\Z")
 
 
@@ -29,12 +32,19 @@ class Statements:
     """Handlers, each as ``visits.form`` wants it."""
 
     def __init__(
-        self, *, audit: Audit, sites: Sites, objections: Objections, reviews: Reviews
+        self,
+        *,
+        audit: Audit,
+        sites: Sites,
+        objections: Objections,
+        reviews: Reviews,
+        holds: Holds,
     ) -> None:
         self._audit = audit
         self._sites = sites
         self._objections = objections
         self._reviews = reviews
+        self._holds = holds
 
     def site(self, request: Request, visit: Visit, form: FormData) -> Response:
         """Say which part of the body it shows, on which side, and what is worth noting.
@@ -134,6 +144,42 @@ class Statements:
                 open_ones[number], by=signature(visit.person), note=_field(form, "note")
             ),
         )
+
+    def hold(self, request: Request, visit: Visit, form: FormData) -> Response:
+        """Put a litigation hold on a photo, or on a patient."""
+        number = request.path_params.get("number")
+        photo = _photo(request) if number is None else None
+        return self._held(
+            visit,
+            lambda: self._holds.hold(
+                photo=photo,
+                patient=None if number is None else str(number)[:100],
+                by=signature(visit.person),
+                reason=_field(form, "reason"),
+            ),
+        )
+
+    def lift(self, request: Request, visit: Visit, form: FormData) -> Response:
+        """End a litigation hold."""
+        number = str(request.path_params["hold"])
+        if not number.isdecimal() or len(number) > _LONGEST_ID:
+            raise Problem(404, "There is no such hold.")
+        return self._held(
+            visit,
+            lambda: self._holds.lift(
+                int(number), by=signature(visit.person), reason=_field(form, "reason")
+            ),
+        )
+
+    def _held(self, visit: Visit, act: Callable[[], Hold]) -> Response:
+        try:
+            hold = act()
+        except NotDone as e:
+            raise Problem(409, sentence(e)) from e
+        about = hold.photo or hold.patient or ""
+        self._audit.seen(visit.person, What.HOLD, about)
+        room = "photos" if hold.photo else "patients"
+        return RedirectResponse(f"/{room}/{quote(about, safe='')}", 303)
 
     def _objection(self, request: Request) -> tuple[str, int]:
         photo, number = _photo(request), str(request.path_params["objection"])

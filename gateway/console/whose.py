@@ -15,10 +15,12 @@ from starlette.responses import RedirectResponse, Response
 from gateway.cases import Cases
 from gateway.console.audit import Audit, What
 from gateway.console.render import Render
+from gateway.console.roles import Role
 from gateway.console.sessions import Visit
 from gateway.console.visits import Problem
 from gateway.console.work import sentence, signature
 from gateway.identity.tables import PatientRow
+from gateway.retention import Holds
 from gateway.series import MOST, of_patient
 from gateway.store import Store
 from gateway.worklist_desk import NotDone
@@ -31,11 +33,14 @@ _PHOTO: Final = re.compile(r"[0-9a-f]{64}\Z")
 class Whose:
     """Handlers, each as ``visits.page`` or ``visits.form`` wants it."""
 
-    def __init__(self, *, render: Render, audit: Audit, store: Store, cases: Cases) -> None:
+    def __init__(
+        self, *, render: Render, audit: Audit, store: Store, cases: Cases, holds: Holds
+    ) -> None:
         self._render = render
         self._audit = audit
         self._store = store
         self._cases = cases
+        self._holds = holds
 
     def patient(self, request: Request, visit: Visit) -> Response:
         """Show one patient's photos, wound by wound, oldest first, side by side to one scale."""
@@ -58,6 +63,8 @@ class Whose:
             sizes=_SIZES,
             target=target,
             most=MOST,
+            holds=self._holds.on_patient(number),
+            governance=Role.GOVERNANCE in visit.person.roles,
         )
 
     def resolve(self, request: Request, visit: Visit, form: FormData) -> Response:

@@ -194,3 +194,30 @@ def test_wrong_forms_and_strangers_change_nothing(console: Tuesday, photo: Photo
     assert nurse.get("/questions/bed?bed=12").status_code == 403
     assert officer.get("/questions/bed/wardseal-inquiry.zip").status_code == 400
     assert officer.get("/questions/bed?bed=12&day=tuesday").status_code == 400
+
+
+def test_governance_holds_a_photo_and_a_patient_and_lifts_it_again(
+    console: Tuesday, photo: Photo
+) -> None:
+    nurse, officer = console.sign_in("nurse"), console.sign_in("officer")
+    refused = post(nurse, photo, "holds", reason="a claim")
+    assert refused.status_code == 403
+    assert post(officer, photo, "holds", reason="a claim").status_code == 303
+    csrf = csrf_of(officer, "/patients/4711")
+    everything = {"csrf": csrf, "reason": "an inquest"}
+    assert officer.post("/patients/4711/holds", data=everything).headers["location"] == (
+        "/patients/4711"
+    )
+    page = shown(nurse, photo)
+    assert "On hold a claim" in page and "with everything of patient 4711: an inquest" in page
+    number = object_to(console, photo)
+    erased = {"decision": "erased", "reason": "no ground", "law": "GDPR Art. 17"}
+    held = post(officer, photo, f"objections/{number}/decision", **erased)
+    assert held.status_code == 409 and "A litigation hold keeps this photo" in held.text
+    for (hold,) in console.hospital.rows("select id from litigation_holds"):
+        lifted = officer.post(f"/holds/{hold}/lift", data={"csrf": csrf, "reason": "it is over"})
+        assert lifted.status_code == 303
+    assert "On hold" not in shown(officer, photo)
+    assert officer.post("/holds/7/lift", data={"csrf": csrf, "reason": "x"}).status_code == 409
+    assert officer.post("/holds/x/lift", data={"csrf": csrf, "reason": "x"}).status_code == 404
+    assert post(officer, photo, f"objections/{number}/decision", **erased).status_code == 303
