@@ -12,7 +12,7 @@ from typing import Final
 from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
-from gateway.console.tables import Viewing
+from gateway.audit.tables import Viewing
 from gateway.identity.tables import AssignmentRow
 
 SEEN: Final = ("photo", "picture", "patient")
