@@ -24,24 +24,13 @@ from gateway.evidence import KeyOf
 from gateway.finding import day_bounds
 from gateway.identity.identify import current
 from gateway.lookers import Looked, WrongChart
-from gateway.sharing.shares import ShareRow
+from gateway.sharing import shares
+from gateway.sharing.shares import Share
 from gateway.store import Photo, ReceiptRow, Store
 from wire import attestation, events
 from wire.ledger import EntryType
 
 MOST: Final = 200
-
-
-@dataclass(frozen=True)
-class Shared:
-    """A share: with whom, by whom, why, in which form, and SHA-256 of the file."""
-
-    at_ms: int
-    by: str
-    recipient: str
-    reason: str
-    form: str
-    digest: str
 
 
 @dataclass(frozen=True)
@@ -81,7 +70,7 @@ class Answer:
     patient: str
     looked: tuple[Looked, ...]
     wrong_charts: tuple[WrongChart, ...]
-    shares: tuple[Shared, ...]
+    shares: tuple[Share, ...]
 
     @property
     def lookers(self) -> tuple[Looker, ...]:
@@ -152,9 +141,6 @@ class Inquiries:
         said: events.Consent | None = events.body_of(consent.entry) if consent else None
         taken: events.Intent | None = events.body_of(intent.entry) if intent else None
         whose = current(session, row.photo)
-        shares = session.scalars(
-            select(ShareRow).where(ShareRow.photo == row.photo).order_by(ShareRow.id)
-        )
         return Answer(
             photo=row.photo,
             device=row.device,
@@ -173,9 +159,7 @@ class Inquiries:
             patient=(whose and whose.patient) or "",
             looked=tuple(lookers.of_photo(session, row.photo)),
             wrong_charts=tuple(lookers.in_wrong_charts(session, row.photo)),
-            shares=tuple(
-                Shared(s.at_ms, s.by, s.recipient, s.reason, s.form, s.digest) for s in shares
-            ),
+            shares=tuple(shares.of(session, row.photo)),
         )
 
     def bundle(self, inquiry: Inquiry, *, by: str) -> bytes:
