@@ -181,6 +181,13 @@ def _receipt(command: ArgumentParser) -> None:
     command.add_argument(
         "--receipt", action="store_true", help="also make a new key that signs receipts"
     )
+    command.add_argument(
+        "--replaces",
+        default="",
+        metavar="ID",
+        help="the key that the new one takes the place of, as `keys status` names it; without"
+        " this, the gateway's own",
+    )
 
 
 def _days(command: ArgumentParser) -> None:

@@ -52,6 +52,8 @@ def status(arguments: Namespace) -> int:
         return OK
     for epoch in keys.epochs:
         _tell_epoch(keys, epoch, judged.get(epoch.number))
+    sealed_to = ", ".join(key.kid.hex()[:16] for key in keys.keyset.keyset.recipients)
+    print(f"photos are sealed to {sealed_to}")
     for g in gateways:
         seen = moment(g.seen_ms)
         print(f"gateway {g.gateway}: has epoch {g.epoch}, announced {g.announced}, seen {seen}")
@@ -70,6 +72,7 @@ def _as_json(keys: GatewayKeys, epoch: Epoch, judged: Judgement | None) -> dict[
         "epoch": epoch.number,
         "retired": epoch.retired,
         "until_ms": epoch.signed.keyset.not_after_ms,
+        "sealed_to": [key.kid.hex()[:16] for key in epoch.signed.keyset.recipients],
         "opening_key": None if opening is None or epoch.retired else named(opening),
         "receipt_key": None if receipt is None or epoch.retired else named(receipt),
         "kept_by": [o.why for o in judged.obstacles] if judged else [],

@@ -32,10 +32,12 @@ def request(arguments: Namespace) -> int:
     """Make the new keys here and write what the root is to sign."""
     rotation = _rotation(arguments)
     if arguments.dry_run:
-        _tell(rotation.plan(receipt=arguments.receipt))
+        _tell(rotation.plan(receipt=arguments.receipt, replaces=arguments.replaces))
         print(f"  The request would be written to {arguments.request}.\n{_NOTHING}")
         return OK
-    save(arguments.request, rotation.request(receipt=arguments.receipt))
+    save(
+        arguments.request, rotation.request(receipt=arguments.receipt, replaces=arguments.replaces)
+    )
     _tell(rotation.plan(receipt=arguments.receipt))
     print(
         f"Carry {arguments.request} to the root key, and compare these ids with what is said there."
@@ -77,7 +79,7 @@ def rotate(arguments: Namespace) -> int:
     """Request, sign and install on one machine, where the root key is at hand."""
     rotation = _rotation(arguments)
     desk = RootDesk(Site(arguments.folder, arguments.offline))
-    _tell(rotation.plan(receipt=arguments.receipt))
+    _tell(rotation.plan(receipt=arguments.receipt, replaces=arguments.replaces))
     if arguments.dry_run:
         desk.check()
         print(f"  have it signed by the root key in {desk.root_file}, until {arguments.days} days")
@@ -85,7 +87,10 @@ def rotate(arguments: Namespace) -> int:
         print(_NOTHING)
         return OK
     desk.check()  # before a key is made that would wait for it
-    draft = desk.draft(rotation.request(receipt=arguments.receipt), days=arguments.days)
+    draft = desk.draft(
+        rotation.request(receipt=arguments.receipt, replaces=arguments.replaces),
+        days=arguments.days,
+    )
     signed = rotation.install(desk.sign(draft).raw)
     print("\n".join(told(draft)))
     print(f"The keyset of epoch {signed.keyset.epoch} is the newest here.\n{_NEXT}", end="")

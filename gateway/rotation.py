@@ -57,9 +57,10 @@ class Rotation:
     def keyset_file(self) -> Path:
         return self._settings.keyset
 
-    def plan(self, *, receipt: bool) -> Plan:
+    def plan(self, *, receipt: bool, replaces: str = "") -> Plan:
         """Say what ``request`` would do. Raises NotRotated or ConfigError; changes nothing."""
         here = GatewayKeys.load(self._settings, self._environ)
+        _replaced(here, replaces)
         opening, own = self._waiting(here)
         believed = _believed(here)
         if len(believed) + receipt > _MOST_RECEIPT_KEYS:
@@ -74,9 +75,13 @@ class Rotation:
             believed=tuple(named(key) for key in believed),
         )
 
-    def request(self, *, receipt: bool) -> bytes:
-        """Make the new keys, durably, and return the signed request for the root."""
-        self.plan(receipt=receipt)
+    def request(self, *, receipt: bool, replaces: str = "") -> bytes:
+        """Make the new keys, durably, and return the signed request for the root.
+
+        ``replaces``: the start of the id of the key that the new one takes the place of, where
+        that is not this gateway's own.
+        """
+        self.plan(receipt=receipt, replaces=replaces)
         here = GatewayKeys.load(self._settings, self._environ)
         opening, own = self._waiting(here)
         newest = here.kept[-1]
@@ -95,7 +100,7 @@ class Rotation:
         asked = Request(
             current=newest.signed,
             opening=opening.public,
-            replaces=last.public.kid,
+            replaces=_replaced(here, replaces),
             receipt_keys=tuple(key.public for key in (*new, *_believed(here))),
         )
         return keyset_request.issue(asked, signer)
@@ -167,6 +172,21 @@ class Rotation:
             os.close(descriptor)
         os.rename(fresh, path)
         fsync_dir(path.parent)
+
+
+def _replaced(here: GatewayKeys, start: str) -> bytes:
+    """Return the id of the recipient of the newest keyset that gives way."""
+    newest = here.kept[-1]
+    if not start:
+        own = here.opening_of(newest)
+        assert own is not None
+        return own.public.kid
+    kids = [key.kid for key in newest.signed.keyset.recipients]
+    found = [kid for kid in kids if kid.hex().startswith(start.lower())]
+    if len(found) != 1:
+        ids = ", ".join(kid.hex()[:16] for kid in kids)
+        raise NotRotated(f"--replaces {start}: photos are sealed to {ids}; name one of them")
+    return found[0]
 
 
 def _believed(here: GatewayKeys) -> list[Signer]:
