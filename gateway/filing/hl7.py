@@ -38,6 +38,8 @@ _SEXES: Final = {"male": "M", "female": "F", "other": "O"}
 _ESCAPED: Final = str.maketrans(
     {"|": "\\F\\", "^": "\\S\\", "~": "\\R\\", "\\": "\\E\\", "&": "\\T\\"}
 )
+_JUDGED_WITHIN: Final = 1.0
+_HUNG_UP: Final = "it hangs up at once"
 _REFERENCE: Final = "MDM/"
 
 
@@ -62,10 +64,17 @@ class Hl7:
         """Nothing was staged."""
 
     def probe(self) -> None:
-        """Connect; a message that means nothing would still be somebody's message."""
+        """Connect; a message that means nothing would still be somebody's message.
+
+        In TLS 1.3 a server judges our certificate only afterwards: see whether it hangs up.
+        """
         try:
-            with self._connected():
-                pass
+            with self._connected() as line:
+                if self._tls is not None:
+                    line.settimeout(_JUDGED_WITHIN)
+                    with contextlib.suppress(TimeoutError):
+                        if not line.recv(1):
+                            raise ConnectionResetError(None, _HUNG_UP)
         except OSError as e:
             raise FilingError(f"{self.name} cannot be reached: {self._why(e)}") from e
 
@@ -150,6 +159,10 @@ class Hl7:
         self._judge(answer, control)
 
     def _why(self, error: OSError) -> str:
+        hung_up = isinstance(error, ConnectionError | ssl.SSLEOFError)
+        if self._tls is not None and hung_up and not isinstance(error, ConnectionRefusedError):
+            # What a server does, too, that does not like our certificate and does not say so.
+            return f"it hangs up; does it take the certificate of {self.name}.certificate?"
         if isinstance(error, ssl.SSLError):
             return tls.words(error, self._settings.host, self.name)
         return error.strerror or str(error)

@@ -121,7 +121,11 @@ class Web:
         cause: BaseException | None = error
         while cause is not None and not isinstance(cause, ssl.SSLError):
             cause = cause.__cause__ or cause.__context__
-        if cause is None:
+        if cause is None or isinstance(cause, ssl.SSLEOFError):
+            hung_up = isinstance(error, httpx2.RemoteProtocolError | httpx2.ReadError)
+            if hung_up and self._url.startswith("https:"):
+                # What a server does, too, that does not like our certificate and says nothing.
+                return f"it hangs up; does it take the certificate of {self._name}.certificate?"
             return (str(error) or type(error).__name__)[:_SHOWN]
         return tls.words(cause, urlsplit(self._url).hostname or "", self._name)
 

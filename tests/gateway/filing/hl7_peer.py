@@ -1,6 +1,7 @@
 """A receiver of HL7 v2 over MLLP, made of the hl7 library's server, in a thread of its own."""
 
 import asyncio
+import ssl
 import threading
 
 import hl7
@@ -14,7 +15,8 @@ class Receiver:
     and ``another`` (the acknowledgement of another message).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+        self._tls = tls
         self.messages: list[hl7.Message] = []
         self.answers: list[str] = []
         self._loop = asyncio.new_event_loop()
@@ -31,7 +33,7 @@ class Receiver:
 
     async def _serve(self) -> None:
         server = await start_hl7_server(
-            self._hear, host="127.0.0.1", port=0, limit=2**24, encoding="utf-8"
+            self._hear, host="127.0.0.1", port=0, limit=2**24, encoding="utf-8", ssl=self._tls
         )
         self.port: int = server.sockets[0].getsockname()[1]
         self._ready.set()
@@ -56,7 +58,7 @@ class Receiver:
                 if answer == "lost":
                     break
                 await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, OSError):
             pass
         finally:
             writer.close()
