@@ -46,6 +46,7 @@ from gateway.inbox import Inbox, subscriptions
 from gateway.keys import GatewayKeys, handed_over
 from gateway.ledgers import Ledgers
 from gateway.lightbox import Lightbox
+from gateway.missing_pictures import MissingPictures
 from gateway.objections import Registrar
 from gateway.opening import Opener
 from gateway.owed import Owed
@@ -169,11 +170,12 @@ def build(
     opener = Opener(
         registry=registry, keys=keys.openings, keysets=keys.keysets, further=vault.further
     )
+    room = stack.enter_context(Buffer(limits.envelope_mib * MIB))
     custodian = Custodian(
         store=store,
         opener=opener,
         decoders=decoders,
-        room=stack.enter_context(Buffer(limits.envelope_mib * MIB)),
+        room=room,
         cabinet=cabinet,
         identity=known.identity,
         vault=vault,
@@ -223,9 +225,18 @@ def build(
         occupied=known.occupied,
     )
     mover = Mover(store=store, cabinet=cabinet, clock=_now_ms, announce=outbox.announce)
-    sites = SiteFiler(store=store, cabinet=cabinet, vault=vault, clock=_now_ms)
     registrar = Registrar(store=store, cabinet=cabinet, vault=vault, clock=_now_ms)
-    owed = Owed(store=store, clock=_now_ms)
+    reopener = Reopener(registry=registry, opener=opener, vault=vault)
+    pictures = MissingPictures(
+        store=store,
+        vault=vault,
+        lightbox=lightbox,
+        reopener=reopener,
+        decoders=decoders,
+        room=room,
+        unveil=custodian.unveil,
+        submit=custody_worker.submit,
+    )
     housekeeping = Housekeeping(
         name=config.name,
         store=store,
@@ -242,15 +253,15 @@ def build(
         undo=inbox.undo,
         paperwork=(
             mover.round,
-            sites.round,
+            SiteFiler(store=store, cabinet=cabinet, vault=vault, clock=_now_ms).round,
             registrar.round,
-            owed.round,
+            Owed(store=store, clock=_now_ms).round,
             worklist.round,
+            pictures.round,
             lambda: outbox.forget(store),
             announcer.round,
         ),
     )
-    reopener = Reopener(registry=registry, opener=opener, vault=vault)
     for sink in (*sinks.required, *sinks.later):
         errands: Callable[[], bool] = lambda: False  # noqa: E731
         if isinstance(sink, Reviewer):

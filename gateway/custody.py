@@ -171,6 +171,7 @@ class Custodian:
 
         Raises Undecodable or _Doubtful.
         """
+        self.unveil()  # where photos come close together, the next one is here before the rest
         verdict = self._decoders.show(content.jpeg)
         # What takes time besides is done while another processor decodes.
         self._cabinet.stage(proof.photo.hex(), content.jpeg)
@@ -275,14 +276,18 @@ class Custodian:
 
     def rest(self) -> None:
         """Once the receipt has left: show the picture, wipe what the decoder saw, follow."""
-        seen, self._seen = self._seen, None
         try:
-            if seen is not None:
-                photo, picture = seen
-                self._lightbox.show(photo, self._decoders.small(picture))
+            self.unveil()
         finally:
             self._decoders.bury()
             self._cabinet.wake()
+
+    def unveil(self) -> None:
+        """Show the picture that a decoder has seen last, unless that is done."""
+        seen, self._seen = self._seen, None
+        if seen is not None:
+            photo, picture = seen
+            self._lightbox.show(photo, self._decoders.small(picture))
 
     def _settle(
         self,

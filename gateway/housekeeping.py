@@ -9,6 +9,7 @@
 * sealed copies of photos that are in the record are removed after their days
 * moves that two people have decided are handed to the record systems
 * devices that lack the newest keyset are told of it
+* pictures that a crash kept from people are made again, at the start
 * what is owed is put on the worklist, which gets its places and owners, and escalates
 """
 

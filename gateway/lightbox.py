@@ -32,7 +32,7 @@ class Lightbox:
 
     def prepare(self, photo: str, jpeg: memoryview) -> None:
         """Write the photo out of sight, unless it is here already."""
-        if not self.picture(photo).exists():
+        if not self.has(photo):
             self._write(self._hidden(photo), jpeg)
 
     def show(self, photo: str, small: Small) -> None:
@@ -66,6 +66,13 @@ class Lightbox:
     def small(self, photo: str) -> Path:
         """Return where the small one lies or would lie."""
         return self._folder / f"{photo}{SMALL}"
+
+    def has(self, photo: str) -> bool:
+        """Whether both are there to be looked at; a power cut may leave an empty file."""
+        try:
+            return all(path(photo).stat().st_size for path in (self.picture, self.small))
+        except OSError:
+            return False
 
     def take_away(self, photo: str) -> None:
         """Overwrite and remove all of it, if it is there."""

@@ -88,6 +88,10 @@ class Vault:
             if path.exists():
                 wipe_file(path)
 
+    def all(self) -> list[str]:
+        """Return the photos (hex) that have a copy here."""
+        return [path.stem for path in self._folder.glob(f"*{SUFFIX}")]
+
     def older_than(self, days: int) -> list[str]:
         """Return the photos (hex) whose copies are older than so many days."""
         limit = time.time() - days * _DAY

@@ -28,8 +28,8 @@ DEVICE = "ward3-bed12"
 class Running:
     """One site with a broker and an enrolled device; the gateway is started when asked."""
 
-    def __init__(self, folder: Path, port: int) -> None:
-        self.hospital = Hospital(folder, suite=SuiteName.HYBRID)
+    def __init__(self, folder: Path, port: int, url: str = "") -> None:
+        self.hospital = Hospital(folder, suite=SuiteName.HYBRID, url=url)
         self.hospital.write_config(
             {"broker": {"host": "127.0.0.1", "port": port}, "filing": {"report": "later"}}
         )
