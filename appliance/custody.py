@@ -21,6 +21,7 @@ from wire.envelope import Header
 from wire.keyset import SignedKeyset
 from wire.ledger import SignedEntry
 from wire.proof import open_proof
+from wire.reasons import Reason, code_of
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +41,8 @@ class Photo:
     closed: bool = False
     receipt: int = 0
     status: messages.Status | None = None
+    reason: Reason = Reason.UNSPECIFIED
+    """Why it was rejected."""
 
     @property
     def seq(self) -> int:
@@ -97,11 +100,15 @@ class Register:
 
 @dataclass(frozen=True)
 class Recovered:
-    """What the session starts with: photos on their way, those lost, those to be undone."""
+    """What the session starts with: photos on their way, those lost, those to be undone.
+
+    ``reason``: why the last of those that are REJECTED was.
+    """
 
     photos: tuple[tuple[int, Stage], ...]
     lost: tuple[int, ...]
     undone: tuple[int, ...]
+    reason: Reason = Reason.UNSPECIFIED
 
 
 @dataclass(frozen=True)
@@ -149,7 +156,8 @@ def read_ledger(register: Register, entries: Iterable[SignedEntry]) -> History:
                         unread.append(photo.n)
             case events.ReceiptSeen() if photo := register.by_id(body.photo):
                 status = messages.Status(body.status)
-                register.update(photo, receipt=body.number, status=status)
+                reason = code_of(f"{body.reason or ''}:")
+                register.update(photo, receipt=body.number, status=status, reason=reason)
             case _:
                 pass
     return History(window, taken, keyset, tuple(unread))
@@ -225,6 +233,7 @@ class Custodian:
         """Bring ledger and spool together after a start; see the module's first sentences."""
         stages: list[tuple[int, Stage]] = []
         lost: list[int] = []
+        reason = Reason.UNSPECIFIED
         released = self._spool.released()
         self._adopt(released)
         for photo in self.register.open():
@@ -233,9 +242,11 @@ class Custodian:
                 lost.append(photo.n)
             elif stage is not None:
                 stages.append((photo.n, stage))
+            if stage is Stage.REJECTED:
+                reason = photo.reason
         self.sweep()
         undone = tuple(photo.n for photo in self.register.open() if photo.undone)
-        return Recovered(tuple(stages), tuple(lost), undone)
+        return Recovered(tuple(stages), tuple(lost), undone, reason)
 
     def _adopt(self, released: Mapping[bytes, tuple[bytes, bytes, bytes]]) -> None:
         """Enter photos of the outbox that a damaged ledger has forgotten: their entries prove them.

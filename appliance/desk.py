@@ -28,6 +28,7 @@ from base.errors import WardsealError
 from wire import events, messages, shapes
 from wire.ledger import SignedEntry
 from wire.messages import Status
+from wire.reasons import code_of
 
 log = logging.getLogger(__name__)
 
@@ -374,7 +375,9 @@ class Desk:
             return
         if receipt.number > photo.receipt:
             digest = hashlib.sha256(signed.raw).digest()
-            self.append(events.ReceiptSeen(receipt.photo, str(status), receipt.number, digest))
+            reason = code_of(receipt.reason) if status is Status.REJECTED else None
+            seen = events.ReceiptSeen(receipt.photo, str(status), receipt.number, digest, reason)
+            self.append(seen)
             photo = self._register.update(photo, receipt=receipt.number, status=status)
         self._parts.ledger.floor_ms = max(self._parts.ledger.floor_ms, receipt.time_ms)
         if status in messages.CUSTODY and not photo.closed:

@@ -65,6 +65,7 @@ class Panel:
             photos=recovered.photos,
             lost=recovered.lost,
             undone=recovered.undone,
+            rejected=recovered.reason,
             seeing=self._seeing,
         )
         self._unrecovered = bool(trouble)

@@ -45,6 +45,7 @@ from appliance.state import (
 )
 from appliance.table import Cue, turn
 from appliance.window import Step
+from wire.reasons import Reason
 
 __all__ = ["State", "next_deadline", "resume", "step"]
 
@@ -60,6 +61,7 @@ def resume(
     photos: Iterable[tuple[int, Stage]] = (),
     lost: Iterable[int] = (),
     undone: Iterable[int] = (),
+    rejected: Reason = Reason.UNSPECIFIED,
     seeing: bool = False,
 ) -> State:
     """Return the session as it stands after a start.
@@ -67,8 +69,8 @@ def resume(
     ``photos``: number and stage of each photo that was found; ``undone``: those of them with
     an UNDO on the ledger that nobody has carried out or acknowledged yet; ``lost``: photos
     whose loss was found (and logged) now. What is lost or rejected is said on the screen: it
-    may be that nobody has read it. ``seeing``: a darkroom of the panel before is still there;
-    it is waited for like one that was told to end.
+    may be that nobody has read it; ``rejected``: why the last one was. ``seeing``: a darkroom of
+    the panel before is still there; it is waited for like one that was told to end.
     """
     hold = round(release_seconds * SECOND)
     wished = frozenset(undone)
@@ -89,9 +91,11 @@ def resume(
     state = State(at, next_n, hold, photos=found, touched=at)
     if seeing:
         state = replace(state, darkroom=Darkroom.ENDING, darkroom_since=at)
-    rejected = sum(photo.stage is Stage.REJECTED for photo in found)
-    for bad, count in ((Bad.REJECTED, rejected), (Bad.LOST, len(tuple(lost)))):
-        state = alert(state, bad, count) if count else state
+    refused = sum(photo.stage is Stage.REJECTED for photo in found)
+    if refused:
+        state = alert(state, Bad.REJECTED, refused, rejected)
+    if missing := len(tuple(lost)):
+        state = alert(state, Bad.LOST, missing)
     return state
 
 

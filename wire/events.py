@@ -114,12 +114,16 @@ class Window:
 
 @dataclass(frozen=True)
 class ReceiptSeen:
-    """A receipt was verified: its status, rising number, and SHA-256 of the signed receipt."""
+    """A receipt was verified: its status, rising number, and SHA-256 of the signed receipt.
+
+    ``reason``: of a rejection, its code (``wire.reasons``), for whoever has to say it again.
+    """
 
     photo: Hash
     status: ShortText
     number: Count
     receipt: Hash
+    reason: ShortText | None = None
 
 
 @dataclass(frozen=True)

@@ -63,8 +63,9 @@ def _of_the_patient(body: object, numbers: Numbers) -> str:
             return f"consent withdrawn for the photo of {of(intent)}{_named(photo)}"
         case events.Window(consent=consent, why=why, photos=photos):
             return f"the window of {of(consent)} closed ({why}), photos taken: {photos}"
-        case events.ReceiptSeen(photo=photo, status=status, number=number):
-            return f"the hospital signed {status} for photo {short(photo)} (receipt {number})"
+        case events.ReceiptSeen(photo=photo, status=status, number=number, reason=reason):
+            why = "" if reason is None else f": {reason}"
+            return f"the hospital signed {status} for photo {short(photo)} (receipt {number}){why}"
         case events.Wiped(intent=intent, why=why, photo=photo):
             return f"the photo of {of(intent)} is wiped ({why}){_named(photo)}"
         case events.Lost(intent=intent, why=why, photo=photo):

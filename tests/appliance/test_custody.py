@@ -18,6 +18,7 @@ from tests.appliance.ward import Hospital, Ward
 from wire import cbor, envelope, events, proof
 from wire.ledger import read_frames
 from wire.messages import Status
+from wire.reasons import Reason
 
 _CUT_AND_GROW = """
 import os, sys
@@ -121,8 +122,10 @@ def test_P5_a_rejected_photo_stays_until_somebody_decides(ward: Ward) -> None:
     photo = ward.custodian.sign(photo)
     ward.custodian.release(photo)
     assert photo.id is not None
-    ward.ledger.append(events.ReceiptSeen(photo.id, str(Status.REJECTED), 1, bytes(32)))
-    assert _restart(ward).photos == ((photo.n, Stage.REJECTED),)
+    seen = events.ReceiptSeen(photo.id, str(Status.REJECTED), 1, bytes(32), Reason.WRONG_KEY)
+    ward.ledger.append(seen)
+    found = _restart(ward)
+    assert (found.photos, found.reason) == (((photo.n, Stage.REJECTED),), Reason.WRONG_KEY)
     assert ward.spool.envelope_path(photo.id).exists()
 
 

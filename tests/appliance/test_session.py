@@ -5,10 +5,12 @@ import pytest
 from appliance import session, signals
 from appliance.menu import Item
 from appliance.photos import Stage
+from appliance.screen import view
 from appliance.signals import Buzzer, Line
 from appliance.state import Bad, Darkroom, Mode, Say
 from tests.appliance.rehearsal import Rehearsal
 from wire.events import Basis, Level
+from wire.reasons import Reason
 
 
 @pytest.fixture
@@ -902,6 +904,14 @@ def test_P5_a_restart_says_again_what_was_rejected_and_still_lies_here() -> None
     photos = [(5, Stage.REJECTED), (6, Stage.RELEASED), (7, Stage.REJECTED)]
     state = session.resume(100, next_n=9, photos=photos, lost=[3])
     assert {(a.bad, a.count) for a in state.alerts} == {(Bad.LOST, 1), (Bad.REJECTED, 2)}
+
+
+@pytest.mark.parametrize("language", ["en", "de", "fr", "es"])
+def test_P5_a_rejection_that_is_said_again_is_said_with_its_reason(language: str) -> None:
+    at_once = session.resume(100, next_n=9, photos=[(5, Stage.RELEASED)])
+    at_once, _ = session.step(at_once, signals.Rejected(101, 5, "wrong-key: for another hospital"))
+    again = session.resume(100, next_n=9, photos=[(5, Stage.REJECTED)], rejected=Reason.WRONG_KEY)
+    assert view(again, 101, language).words == view(at_once, 101, language).words
 
 
 def test_a_restart_shows_what_was_lost_and_goes_on_with_what_was_not() -> None:
