@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,8 @@ def test_objection_and_correction_are_written_once(
         sink.undo(filed_of(at_a, known), AT_MS)
     page = f"ward/3/{DAY}/{PHOTO}"
     assert json.loads(objects(s3)[f"{page}.json"])["status"] == "objection recorded"
+    sink.correct(replace(filed_of(at_a, first), replaced=True), AT_MS)
+    assert json.loads(objects(s3)[f"{page}.json"])["status"] == "replaced"
     for known in (first, None):
         sink.correct(filed_of(at_a, known), AT_MS)
     found = objects(s3)
