@@ -164,8 +164,6 @@ class Rotation:
         fresh.unlink(missing_ok=True)
         descriptor = os.open(fresh, flags, 0o600)
         try:
-            if os.geteuid() == 0 and base.exists():  # root works for the gateway's user here
-                os.fchown(descriptor, base.stat().st_uid, base.stat().st_gid)
             write_all(descriptor, data)
             os.fsync(descriptor)
         finally:

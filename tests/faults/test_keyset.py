@@ -9,8 +9,10 @@ from dataclasses import replace
 import pytest
 
 from base.keyfiles import read_public, read_secret
+from cli.__main__ import main
 from tests.faults.shift import Shift
-from wire import hpke, keyset, pem
+from tests.waiting import until
+from wire import events, hpke, keyset, pem
 from wire.hpke import RecipientPublic
 
 
@@ -65,3 +67,30 @@ def test_P5_a_photo_that_the_hospital_cannot_open_is_rejected_and_stays_on_the_d
     shift.site.keeper.kill("panel")
     shift.nurse.wait_for_words("REJECTED", "1 PHOTO")
     assert f"{fate.photo.hex()}.cose" in shift.on_its_way
+
+
+def test_P5_a_device_on_the_ward_goes_over_to_new_keys_and_the_old_are_wiped(shift: Shift) -> None:
+    """The real broker keeps the keyset, the real panel takes it, and every receipt is believed."""
+    site, config = shift.site.pki, shift.site.pki.gateway / "virtual.toml"
+
+    def keys(command: str, *words: str) -> None:
+        assert main(["keys", command, *words, "--config", str(config)]) == 0
+
+    shift.begin().take_and_file()
+    keys("rotate", str(site.folder), "--receipt")
+    shift.mark()
+    shift.site.keeper.kill("gateway")
+    until(lambda: shift.new(events.KeysetInUse), 60, "the device to take the keyset")
+    assert [used.epoch for used in shift.new(events.KeysetInUse)] == [2]
+    assert shift.faults() == []
+    shift.take_and_file()
+
+    keys("rewrap")
+    until(lambda: main(["keys", "retire", "--config", str(config)]) == 0, 30, "nobody needs them")
+    assert not (site.gateway / "opening.key").exists()
+    assert not (site.gateway / "receipt.key").exists()
+    shift.mark()
+    shift.site.keeper.kill("gateway")
+    last = shift.take_and_file()
+    assert [seen.status for seen in last.receipts] == ["FILED"]
+    assert shift.faults() == [] and shift.hospital.worklist("alarm") == []

@@ -62,27 +62,25 @@ def test_P5_devices_with_the_old_keyset_and_with_the_new_one_both_go_on_working(
     assert hospital.alarms() == []
 
 
-@pytest.mark.parametrize("command", ["rotate", "request", "install", "rewrap", "retire", "encrypt"])
-def test_a_dry_run_touches_nothing(
-    hospital: Hospital, ward: Device, command: str, tmp_path: Path
-) -> None:
-    held_photo = ward.photo(b"no picture")
-    hospital.receive(ward, held_photo)
-    request, signed = tmp_path / "request.cose", tmp_path / "keyset.cose"
+def test_a_dry_run_touches_nothing(hospital: Hospital, ward: Device, tmp_path: Path) -> None:
+    hospital.receive(ward, ward.photo(b"no picture"))
+    site, request, signed = (hospital.site.folder, tmp_path / "request", tmp_path / "signed")
+
+    def dry(command: str, *words: str | Path, code: int = 0) -> None:
+        before = everything(tmp_path)
+        keys(hospital, command, *words, "--dry-run", code=code)
+        assert everything(tmp_path) == before, command
+
+    dry("rotate", site, "--receipt")
+    dry("request", request, "--receipt")
     keys(hospital, "request", request, "--receipt")
-    keys(hospital, "sign", hospital.site.folder, request, signed)
-    words = {
-        "rotate": (hospital.site.folder, "--receipt"),
-        "request": (tmp_path / "again.cose",),
-        "install": (signed,),
-        "encrypt": ("--to", tmp_path / "encrypted"),
-    }.get(command, ())
-    if command in ("rewrap", "retire"):
-        keys(hospital, "install", signed)
-    before = everything(tmp_path)
-    code = 1 if command == "retire" else 0  # devices are in the way
-    keys(hospital, command, *words, "--dry-run", code=code)
-    assert everything(tmp_path) == before
+    dry("sign", site, request, signed)
+    keys(hospital, "sign", site, request, signed)
+    dry("install", signed)
+    keys(hospital, "install", signed)
+    dry("rewrap")
+    dry("retire", code=1)  # devices are in the way
+    dry("encrypt", "--to", tmp_path / "encrypted")
 
 
 def test_P5_old_keys_go_when_nobody_needs_them_and_what_was_sealed_to_them_opens_still(
