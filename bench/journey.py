@@ -1,6 +1,7 @@
 """From CAPTURE to FILED, beside the sum of its bare parts; and what an idle device costs.
 
     python -m bench.journey [--rounds N] [--keep]
+    python -m bench.journey --idle
 
 A whole virtual site runs for it: mosquitto with mutual TLS, gateway, panel, darkroom, uplink.
 The camera delivers one raw frame exactly as it is, so the bare parts work on the same pixels
@@ -257,22 +258,23 @@ def device_memory(site: VirtualSite) -> dict[str, float]:
     return {**found, "darkroom": sum(rooms)}
 
 
-def cpu_ticks(site: VirtualSite) -> int:
-    """Clock ticks that the device's processes have used."""
-    total = 0
-    for name, pid in site.keeper.pids().items():
-        if name.startswith(("panel", "uplink", "darkroom")):
-            fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-            total += int(fields[11]) + int(fields[12])
-    return total
+def cpu_ns(site: VirtualSite) -> int:
+    """Nanoseconds of processor time that the device's processes have used, by the scheduler."""
+    return sum(
+        int((task / "schedstat").read_text().split()[0])
+        for name, pid in site.keeper.pids().items()
+        if name.startswith(("panel", "uplink", "darkroom"))
+        for task in Path(f"/proc/{pid}/task").iterdir()
+    )
 
 
 def at_rest(site: VirtualSite) -> tuple[dict[str, float], float]:
     """Memory by role, and CPU in percent of one core, over twenty idle seconds."""
-    time.sleep(5)
-    before, begun = cpu_ticks(site), time.monotonic()
+    wait_for(lambda: site.keeper.pids("darkroom"), 30, "a darkroom")
+    time.sleep(10)  # it has loaded what it needs
+    before, begun = cpu_ns(site), time.monotonic()
     time.sleep(20)
-    used = (cpu_ticks(site) - before) / os.sysconf("SC_CLK_TCK") / (time.monotonic() - begun)
+    used = (cpu_ns(site) - before) / 1e9 / (time.monotonic() - begun)
     memory = {f"{role}, idle": mib for role, mib in device_memory(site).items()}
     return memory, used * 100
 
@@ -355,7 +357,18 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m bench.journey", description=__doc__)
     parser.add_argument("--rounds", type=int, default=20, help="default: %(default)s")
     parser.add_argument("--keep", action="store_true", help="write the tables into docs/bench.md")
+    parser.add_argument("--idle", action="store_true", help="only what an idle device costs")
     options = parser.parse_args()
+    if options.idle:
+        with (
+            tempfile.TemporaryDirectory(prefix="wardseal-bench-") as name,
+            VirtualSite(Path(name) / "site", Virtual()) as site,
+        ):
+            site.world.point_at(world.DEFAULT_SCENE)
+            site.start()
+            memory, cpu = at_rest(site)
+        print(f"Idle: {cpu:.3f} % of one core (at most 0.5), {sum(memory.values()):.1f} MiB.")
+        return 0
     text = told(options.rounds, *run(options.rounds))
     print(text)
     if options.keep:

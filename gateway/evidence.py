@@ -3,13 +3,13 @@
 from collections.abc import Callable, Sequence
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from base.errors import FormatError, VerificationError
 from gateway.store import LedgerEntry, Photo
 from wire import events
-from wire.ledger import SignedEntry, open_entry
+from wire.ledger import EntryType, SignedEntry, open_entry
 from wire.ledger_words import Numbers
 from wire.signing import PublicKey
 
@@ -17,6 +17,8 @@ _BEFORE: Final = 512
 """Entries before an INTENT among which its CONSENT stands for sure: a window is short."""
 _AFTER: Final = 4096
 """What comes later than this is told by the hospital's own receipts."""
+
+_BEFOREHAND: Final = (EntryType.CONSENT.value, EntryType.ATTEST.value)
 
 KeyOf = Callable[[str], PublicKey | None]
 
@@ -28,6 +30,13 @@ def raws_of(session: Session, row: Photo) -> list[bytes]:
             select(LedgerEntry.raw)
             .where(LedgerEntry.device == row.device, LedgerEntry.ledger == row.ledger)
             .where(LedgerEntry.seq.between(row.seq - _BEFORE, row.seq + _AFTER))
+            .where(
+                or_(
+                    LedgerEntry.seq > row.seq,
+                    LedgerEntry.digest == row.intent,
+                    LedgerEntry.type.in_(_BEFOREHAND),
+                )
+            )
             .order_by(LedgerEntry.seq)
         )
     )
@@ -48,7 +57,10 @@ def of_photo(
     consents: dict[bytes, SignedEntry] = {}
     attests: dict[bytes | None, SignedEntry] = {}
     intent = bytes.fromhex(row.intent)
+    photo = bytes.fromhex(row.photo)
     for raw in raws:
+        if found and intent not in raw and photo not in raw:
+            continue  # a later photo's: not worth a signature's verification
         try:
             signed = open_entry(raw, (key,))
             body = events.body_of(signed.entry)

@@ -60,6 +60,8 @@ class SimulatedCamera:
         self._rotation = rotation
         self._world = world.World()
         self._stamp = (0, 0)
+        self._tested: tuple[int, int] | None = None
+        self._found: world.World | ConfigError = self._world
         self._scene: scene.Scene | None = None
         self._ring: list[Buffer] = []
         self._small: Buffer | None = None
@@ -67,10 +69,9 @@ class SimulatedCamera:
         self._opened = False
 
     def self_test(self) -> CameraError | None:
-        try:
-            found = world.read(self._world_file)
-        except ConfigError as e:
-            return CameraError(FaultCode.NO_CAMERA, str(e))
+        found = self._read_to_test()
+        if isinstance(found, ConfigError):
+            return CameraError(FaultCode.NO_CAMERA, str(found))
         if found.fault == "test_hangs":
             _for_ever()
         if found.fault in _MISSING:
@@ -79,6 +80,17 @@ class SimulatedCamera:
         if not path.is_file():
             return CameraError(FaultCode.NO_CAMERA, f"the scene {path} is missing")
         return None
+
+    def _read_to_test(self) -> world.World | ConfigError:
+        """Read the world file if it has changed: an idle darkroom asks every other second."""
+        stamp = world.stamp(self._world_file)
+        if stamp != self._tested:
+            try:
+                self._found = world.read(self._world_file)
+            except ConfigError as e:
+                self._found = e
+            self._tested = stamp
+        return self._found
 
     def prepare(self) -> None:
         """Nothing: numpy and Pillow take memory, so they wait until a camera opens."""

@@ -9,10 +9,26 @@ import pytest
 from appliance.darkroom import Exit
 from appliance.orders import Fault, FaultCode, Idle, Open
 from appliance.simulator.world import CameraWorld
+from base.memory import ALLOCATOR_ENV
 from tests.appliance.bedside import Bedside
+from tests.waiting import until
 
 DEADLINE = 2.5
 """Seconds; long enough for a camera to open on a busy machine."""
+
+SHORTEST = 0.5
+"""The least that a camera may be given; half a second of grace comes on top of it."""
+
+SLOW = """
+import pathlib, time
+here = pathlib.Path(__file__).parent
+(here / "loading").touch()
+while not (here / "loaded").exists():
+    time.sleep(0.01)
+class Picamera2:
+    def global_camera_info():
+        raise RuntimeError("slow")
+"""
 
 
 @pytest.fixture
@@ -51,6 +67,25 @@ def test_a_self_test_that_hangs_is_reported_by_the_watchdog_before_any_consent(
     with hasty.start() as life:
         assert life.expect(Fault) == Fault(FaultCode.NO_CAMERA, "the camera's self-test hangs")
         assert life.ended() == Exit.HUNG
+
+
+def test_a_picamera2_that_takes_long_to_load_is_not_taken_for_a_camera_that_hangs(
+    tmp_path: Path,
+) -> None:
+    bedside = Bedside(tmp_path, size=(1014, 760), deadline_seconds=SHORTEST)
+    settings = bedside.config.read_text()
+    bedside.config.write_text(settings.replace('"simulated"', '"picamera2"'))
+    library = tmp_path / "library"
+    library.mkdir()
+    (library / "picamera2.py").write_text(SLOW)
+    with bedside.start(environment={**ALLOCATOR_ENV, "PYTHONPATH": str(library)}) as life:
+        until((library / "loading").exists, 20, "the library to be asked for")
+        begun = time.monotonic()
+        until(lambda: time.monotonic() - begun > 3 * SHORTEST, 20, "the camera's deadline to pass")
+        (library / "loaded").touch()
+        idle = life.expect(Idle)
+        assert (idle.missing, idle.why) == (FaultCode.NO_CAMERA, "libcamera does not start: slow")
+        assert life.end() == Exit.ENDED
 
 
 def test_P5_a_camera_that_stops_delivering_loses_its_photo_aloud(hasty: Bedside) -> None:

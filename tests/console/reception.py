@@ -11,6 +11,7 @@ from typing import Any, Self
 
 import httpx2
 
+from base.lifeline import tied
 from gateway.console import accounts
 from gateway.console.roles import Role
 from tests.gateway.bedside import Device, Photo, jpeg
@@ -68,7 +69,9 @@ class Console:
 
     def __enter__(self) -> Self:
         self.process = subprocess.Popen(
-            [sys.executable, "-P", "-m", "cli", "console", "run", "--config", str(self.config)],
+            tied(
+                [sys.executable, "-P", "-m", "cli", "console", "run", "--config", str(self.config)]
+            ),
             cwd=ROOT,
             stderr=subprocess.PIPE,
         )

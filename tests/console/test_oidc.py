@@ -8,6 +8,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from base.lifeline import tied
 from tests.console.reception import Console
 
 PROVIDER = Path(__file__).parent / "provider"
@@ -25,7 +26,7 @@ def open_console(
     secret.write_text(SECRET + "\n")
     callback = f"http://127.0.0.1:{console_port}/oidc/callback"
     provider = subprocess.Popen(
-        ["node", str(PROVIDER / "provider.mjs"), str(port), callback, SECRET],
+        tied(["node", str(PROVIDER / "provider.mjs"), str(port), callback, SECRET]),
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
     )

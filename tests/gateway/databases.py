@@ -1,16 +1,23 @@
-"""A real PostgreSQL for the tests: Debian's, on a Unix socket, gone at the end."""
+"""A real PostgreSQL for tests and benches: Debian's, on a Unix socket, gone at the end.
+
+It runs in the foreground, so that it also ends with a run that is killed.
+"""
 
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 import tempfile
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import psycopg
+
+from base.lifeline import tied
+from tests.waiting import until
 
 
 def _program(name: str) -> str:
@@ -35,6 +42,7 @@ class Server:
 
     folder: Path = field(default_factory=lambda: Path(tempfile.mkdtemp(prefix="ws-pg-")))
     _number: Any = field(default_factory=lambda: count(1))
+    _process: "subprocess.Popen[bytes] | None" = None
 
     def start(self) -> "Server":
         """Make the cluster if need be and start it."""
@@ -51,26 +59,32 @@ class Server:
                 stdout=subprocess.DEVNULL,
                 **who,
             )
-        options = f"-c listen_addresses= -c unix_socket_directories={self.folder} -c fsync=off"
-        self._control("start", "-w", "-l", str(self.folder / "log"), "-o", options)
+        command = [_program("postgres"), "-D", str(data)]
+        for option in ("listen_addresses=", f"unix_socket_directories={self.folder}", "fsync=off"):
+            command += ["-c", option]
+        with (self.folder / "log").open("ab") as log:
+            self._process = subprocess.Popen(tied(command), cwd="/", stdout=log, stderr=log, **who)
+        until(self._answers, 30, "PostgreSQL to answer")
         return self
 
-    def stop(self, how: str = "fast") -> None:
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, (self.folder / "log").read_text()[-2000:]
+        try:
+            psycopg.connect(self._where("postgres")).close()
+        except psycopg.OperationalError:
+            return False
+        return True
+
+    def stop(self, how: Literal["fast", "immediate"] = "fast") -> None:
         """Stop the server: ``immediate`` is as by a crash."""
-        self._control("stop", "-w", "-m", how)
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT if how == "fast" else signal.SIGQUIT)
+            self._process.wait(30)
 
     def close(self) -> None:
         self.stop("immediate")
         shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _control(self, *words: str) -> None:
-        subprocess.run(
-            [_program("pg_ctl"), "-D", str(self.folder / "data"), *words],
-            check=True,
-            cwd="/",
-            stdout=subprocess.DEVNULL,
-            **_somebody(),
-        )
 
     def database(self) -> str:
         """Make an empty database and return its URL."""

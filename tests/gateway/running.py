@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from base.lifeline import tied
 from base.memory import ALLOCATOR_ENV
 from base.mqtt import LinkSettings, Message
 from base.tls import TlsFiles
@@ -69,7 +70,7 @@ class Running:
         with self.log.open("ab") as log:
             begun = log.tell()
             process = subprocess.Popen(
-                command, cwd=ROOT, env={**os.environ, **ALLOCATOR_ENV}, stdout=log, stderr=log
+                tied(command), cwd=ROOT, env={**os.environ, **ALLOCATOR_ENV}, stdout=log, stderr=log
             )
         try:
             self.until(

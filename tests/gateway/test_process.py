@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from base.lifeline import tied
 from base.memory import ALLOCATOR_ENV
 from tests.gateway.bedside import jpeg
 from tests.gateway.hospital import Hospital
@@ -62,7 +63,7 @@ def test_it_ends_cleanly_when_told_to_with_and_without_a_broker(
 ) -> None:
     hospital = Hospital(tmp_path)
     process = subprocess.Popen(
-        [sys.executable, "-m", "gateway", "--config", str(hospital.config_file)],
+        tied([sys.executable, "-m", "gateway", "--config", str(hospital.config_file)]),
         cwd=ROOT,
         env={**os.environ, **ALLOCATOR_ENV},
         stderr=subprocess.PIPE,

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from base.lifeline import tied
 from base.mqtt import Message
 from tests.appliance.uplink.hospital import Hospital
 from tests.brokers import GATEWAY, Loop, Site
@@ -59,7 +60,7 @@ def started(config: Path) -> subprocess.Popen[bytes]:
     argv = [sys.executable, "-m", "appliance", "--role", "uplink", "--config", str(config)]
     log = config.with_suffix(".log").open("ab")
     with log:
-        return subprocess.Popen(argv, cwd=ROOT, stderr=log)
+        return subprocess.Popen(tied(argv), cwd=ROOT, stderr=log)
 
 
 def online(folder: Path) -> bool:
