@@ -21,9 +21,9 @@ FAULTS = ("error", "half", "silence", "twice")
 
 
 class FaultyLine:
-    """Listens on a port of its own in front of ``host:port``."""
+    """Listens in front of ``host:port``, on the port ``here`` or any that is free."""
 
-    def __init__(self, host: str, port: int) -> None:
+    def __init__(self, host: str, port: int, *, here: int = 0) -> None:
         self._to = (host, port)
         self._faults: deque[tuple[str, str]] = deque()
         self.seconds = 0.0
@@ -45,7 +45,7 @@ class FaultyLine:
 
             do_GET = do_POST = do_PUT = do_DELETE = do_any  # noqa: N815  # its caller's names
 
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = ThreadingHTTPServer(("127.0.0.1", here), Handler)
         self._server.daemon_threads = True
         self.port = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
