@@ -122,23 +122,21 @@ def everything(tmp_path: Path, _keys: Path, free_port: Callable[[], int]) -> Ite
         secrets.write_text(f'access_key_id = "{ACCESS_KEY}"\nsecret_access_key = "{SECRET_KEY}"\n')
         shutil.copytree(_keys, tmp_path / "ward" / "site")
         ward = Hospital(tmp_path / "ward")
-        furnish(
-            ward,
-            **{
-                "[fhir]": {"url": fhir.url},
-                "[dicom]": {"url": f"http://127.0.0.1:{line.port}/dicom-web"},
-                "[hl7]": {"host": "127.0.0.1", "port": receiver.port},
-                "[storage]": {
-                    "service": "s3",
-                    "content": "opened",
-                    "bucket": BUCKET,
-                    "endpoint": store.endpoint,
-                    "region": REGION,
-                    "regions": [REGION],
-                    "secrets": str(secrets),
-                },
+        systems: dict[str, dict[str, Any]] = {
+            "[fhir]": {"url": fhir.url},
+            "[dicom]": {"url": f"http://127.0.0.1:{line.port}/dicom-web"},
+            "[hl7]": {"host": "127.0.0.1", "port": receiver.port},
+            "[storage]": {
+                "service": "s3",
+                "content": "opened",
+                "bucket": BUCKET,
+                "endpoint": store.endpoint,
+                "region": REGION,
+                "regions": [REGION],
+                "secrets": str(secrets),
             },
-        )
+        }
+        furnish(ward, **systems)
         ward.open()
         made = Everything(ward, fhir, archive, store, receiver, line)
         yield made
