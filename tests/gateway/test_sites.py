@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 from pydicom.sr import _concepts_dict
+from sqlalchemy import select
 
 from gateway import body
 from gateway.cases import Cases
 from gateway.sites import Sites, Told
-from gateway.store import Store, WorkKind
+from gateway.store import Filing, Store, WorkKind
 from gateway.worklist_desk import Filter, NotDone
 from tests.gateway.bedside import Device, Photo
 from tests.gateway.hospital import Hospital
@@ -69,7 +70,7 @@ def test_a_site_closes_its_task_at_once_and_reaches_the_record_under_the_next_nu
     assert found["1"]["site"] is None
     (said,) = sites.history(photo.hex)
     assert (said.told, said.number) == (Told.DONE, 2)
-    assert len(list(ward.record.glob(f"*/{photo.hex}*.jpg"))) == 1
+    one_picture(ward, photo)
 
 
 def test_what_was_said_is_corrected_and_the_history_stays(
@@ -78,9 +79,10 @@ def test_what_was_said_is_corrected_and_the_history_stays(
     sites.say(photo.hex, code=HEEL, side="left", note="", by="A. Ruiz")
     stands(ward, photo, _1="replaced", _2="filed")
     sites.say(photo.hex, code=HEEL, side="right", note="", by="B. Grün")
+    stands(ward, photo, _1="replaced", _2="replaced", _3="filed")
     sites.say(photo.hex, code="", side="", note="after the bath", by="B. Grün")
-    found = stands(ward, photo, _1="replaced", _2="replaced", _3="filed")
-    assert found["3"]["site"]["side"] == "right" and found["3"]["note"] == "after the bath"
+    found = stands(ward, photo, _1="replaced", _2="replaced", _3="replaced", _4="filed")
+    assert found["4"]["site"]["side"] == "right" and found["4"]["note"] == "after the bath"
     assert [s.words for s in sites.history(photo.hex)] == ["left Heel", "right Heel", "right Heel"]
     with pytest.raises(NotDone, match="was said already"):
         sites.say(photo.hex, code=HEEL, side="right", note="after the bath", by="C")
@@ -112,6 +114,50 @@ def test_without_its_sealed_copy_nothing_is_taken_out_of_the_record(
     assert task.photo == photo.hex and "told by hand" in task.why
     stands(ward, photo, _1="filed")
     assert sites.history(photo.hex)[0].told is Told.NOT_POSSIBLE
+
+
+def test_P5_what_stood_before_stays_until_the_new_one_stands_there(
+    ward: Hospital, sites: Sites, photo: Photo, decided: Store
+) -> None:
+    (before,) = ward.record.glob(f"*/{photo.hex}.jpg")
+    in_the_way = before.with_name(f"{photo.hex}-2.jpg")
+    in_the_way.mkdir()
+    sites.say(photo.hex, code=HEEL, side="left", note="", by="A. Ruiz")
+
+    def refused() -> Any:
+        ward.look_around()
+        return ward.rows("select 1 from filings where assignment = 2 and attempts > 0")
+
+    ward.until(refused, 20, "the folder to refuse it")
+    # Its correction is due as well by now, and is looked at after what did not work.
+    look_again(decided)
+    ward.until(
+        lambda: ward.rows("select 1 from filings where assignment = 2 and attempts > 1"),
+        20,
+        "the next attempt",
+    )
+    assert before.exists() and pages(ward, photo)[photo.hex]["status"] == "filed"
+    in_the_way.rmdir()
+    look_again(decided)
+    stands(ward, photo, _1="replaced", _2="filed")
+    one_picture(ward, photo)
+    assert not before.exists()
+
+
+def one_picture(ward: Hospital, photo: Photo) -> None:
+    """The folder's page is marked first; then the picture goes."""
+
+    def look() -> bool:
+        return len(list(ward.record.glob(f"*/{photo.hex}*.jpg"))) == 1
+
+    ward.until(look, 10, "one picture")
+
+
+def look_again(store: Store) -> None:
+    """Whatever waits for its next attempt is due now."""
+    with store.begin() as session:
+        for row in session.scalars(select(Filing).where(Filing.wanted != Filing.stand)):
+            row.due_ms = 0
 
 
 def test_what_is_no_part_of_the_body_is_refused_in_words(sites: Sites, photo: Photo) -> None:
