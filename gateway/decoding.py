@@ -89,8 +89,8 @@ class Decoders:
     ) -> None:
         self._room, self._pixels, self._seconds = room, pixels, seconds
         self._ahead, self._boot = ahead, boot
-        self._waiting: deque[_Life] = deque()
-        self._spent: _Life | None = None
+        self._waiting: deque[Life] = deque()
+        self._spent: Life | None = None
         self._shown = 0
         self._memory = os.memfd_create("photo", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
         os.ftruncate(self._memory, room)
@@ -157,8 +157,8 @@ class Decoders:
             os.pwrite(self._memory, _ZEROS[: self._shown - at], at)
         self._shown = 0
 
-    def _start(self) -> "_Life":
-        return _Life(self._memory, self._room, self._pixels, self._boot)
+    def _start(self) -> "Life":
+        return Life(self._memory, self._room, self._pixels, self._boot)
 
 
 def _understand(line: str, ended: int) -> Picture:
@@ -174,11 +174,14 @@ def _understand(line: str, ended: int) -> Picture:
     raise Undecodable("its decoder gave no verdict", alarm=True)
 
 
-class _Life:
-    """One decoder process; ``memory`` is where it will be shown a photo."""
+class Life:
+    """One decoder process; ``memory`` is where it will be shown a photo.
 
-    def __init__(self, memory: int, room: int, pixels: int, boot: str) -> None:
-        arguments = [str(_ROOT), str(memory), str(room), str(pixels)]
+    ``more`` is what else it is told at its start.
+    """
+
+    def __init__(self, memory: int, room: int, pixels: int, boot: str, *more: str) -> None:
+        arguments = [str(_ROOT), str(memory), str(room), str(pixels), *more]
         self._ready = self._answered = False
         self._process = subprocess.Popen(
             [sys.executable, "-I", "-S", "-c", boot, *arguments],

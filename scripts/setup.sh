@@ -64,6 +64,9 @@ missing_packages() { # missing_packages runtime|full|dev|image|interop: Debian's
     has_program shellcheck || echo shellcheck
     has_program dciodvfy || echo dicom3tools
     has_program chromium || echo chromium
+    has_program firefox-esr || echo firefox-esr
+    has_program qpdf || echo qpdf
+    has_program pdftoppm || echo poppler-utils
     has_postgresql || echo postgresql
     has_program rsyslogd || echo rsyslog
     compgen -G '/usr/lib/*/rsyslog/lmnsd_ossl.so' >/dev/null || echo rsyslog-openssl

@@ -18,15 +18,17 @@ from starlette.staticfiles import StaticFiles
 from base.errors import WardsealError
 from gateway.beds import Beds
 from gateway.cases import Cases
-from gateway.config import WorklistSettings
+from gateway.config import LimitSettings, WorklistSettings
 from gateway.console.accounts import Accounts
 from gateway.console.audit import Audit
 from gateway.console.config import ConsoleConfig
 from gateway.console.front import Front
+from gateway.console.holding import Holding
 from gateway.console.inquiries import Bedside
 from gateway.console.ledgers import Ledgers
 from gateway.console.limits import Limit
 from gateway.console.oidc import Oidc
+from gateway.console.outside import Outside
 from gateway.console.pages import Pages, today
 from gateway.console.photos import Photos
 from gateway.console.questions import Questions
@@ -43,8 +45,13 @@ from gateway.finding import Finder
 from gateway.inquiry import Inquiries
 from gateway.lightbox import Lightbox
 from gateway.objections import Objections
+from gateway.report.making import Style
 from gateway.retention import Holds
 from gateway.reviews import Reviews
+from gateway.sharing.desk import Sharing
+from gateway.sharing.shares import Shares
+from gateway.sharing.shown import Shown
+from gateway.sharing.teaching import Teaching
 from gateway.sites import Sites
 from gateway.store import Store
 from gateway.worklist_desk import Worklist
@@ -56,6 +63,7 @@ ErrorHandler = Callable[[Request, Exception], Response]
 
 STATIC: Final = Path(__file__).parent / "static"
 _CLICKS, _CLICK_SECONDS = 200, 0.1
+_FILES, _FILE_SECONDS = 10, 30.0
 _GUESSES, _GUESSES_OF_ADDRESS, _GUESS_SECONDS = 8, 64, 30.0
 """A whole hospital may stand behind one address."""
 
@@ -100,6 +108,24 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
     beds = Beds(config.paths.beds)
     ledgers = Ledgers(store=store, key_of=key_of)
     lightbox = Lightbox(config.paths.state / "opened")
+    shown = Shown(store=store, lightbox=lightbox, key_of=key_of)
+    style = Style(organization=config.site)
+    sharing = Sharing(store=store, opened=shown, style=style, clock=_now_ms)
+    shares = Shares(store=store, clock=_now_ms)
+    outside = Outside(
+        render=render,
+        audit=audit,
+        sharing=sharing,
+        teaching=Teaching(
+            store=store,
+            opened=shown,
+            sharing=sharing,
+            pixels=LimitSettings().megapixels * 1_000_000,
+        ),
+        shares=shares,
+        holding=Holding(time.monotonic),
+        makes=Limit(_FILES, _FILE_SECONDS, time.monotonic),
+    )
     pages = Pages(
         render=render,
         audit=audit,
@@ -147,10 +173,13 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
             visits=visits,
             pages=pages,
             work=work,
-            whose=Whose(render=render, audit=audit, store=store, cases=cases, holds=holds),
+            whose=Whose(
+                render=render, audit=audit, store=store, cases=cases, holds=holds, shares=shares
+            ),
             says=Statements(
                 audit=audit, sites=sites, objections=objections, reviews=reviews, holds=holds
             ),
+            outside=outside,
             bedside=Bedside(
                 render=render,
                 audit=audit,
@@ -177,6 +206,7 @@ def _routes(
     pages: Pages,
     work: Work,
     whose: Whose,
+    outside: Outside,
     says: Statements,
     bedside: Bedside,
 ) -> list[Route | Mount]:
@@ -204,6 +234,14 @@ def _routes(
         post("/photos/{photo}/holds", Area.DECISIONS, says.hold),
         post("/patients/{number}/holds", Area.DECISIONS, says.hold),
         post("/holds/{hold}/lift", Area.DECISIONS, says.lift),
+        get("/photos/{photo}/share", Area.PHOTOS, outside.form),
+        post("/photos/{photo}/share", Area.PHOTOS, outside.share),
+        get("/photos/{photo}/teaching", Area.PHOTOS, outside.lesson),
+        get("/photos/{photo}/teaching.jpg", Area.PHOTOS, outside.lesson_picture),
+        post("/photos/{photo}/teaching", Area.PHOTOS, outside.give),
+        get("/shares", Area.SHARES, outside.list),
+        get("/shares/file/{token}", Area.PHOTOS, outside.file),
+        post("/shares/{share}/revoke", Area.PHOTOS, outside.revoke),
         get("/patients/{number}", Area.PHOTOS, whose.patient),
         get("/worklist", Area.WORKLIST, work.list),
         get("/worklist/{item}", Area.WORKLIST, work.item),

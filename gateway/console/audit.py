@@ -39,6 +39,8 @@ class What(StrEnum):
     DECISION = "objection decided"
     REVIEW = "review asked"
     HOLD = "hold"
+    SHARES = "shares"
+    SHARE_ENDED = "share ended"
     SIGN_IN = "sign-in"
     SIGN_OUT = "sign-out"
     REFUSED = "refused"

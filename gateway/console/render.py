@@ -18,6 +18,7 @@ _PATHS: Final = {
     Area.WORKLIST: "/worklist",
     Area.LEDGERS: "/ledgers",
     Area.QUESTIONS: "/questions",
+    Area.SHARES: "/shares",
     Area.DEVICES: "/devices",
 }
 

@@ -24,6 +24,7 @@ class Area(StrEnum):
     WORKLIST = "worklist"
     LEDGERS = "ledgers"
     QUESTIONS = "questions"
+    SHARES = "shares"
     DEVICES = "devices"
     DECISIONS = "decisions"
 
@@ -33,6 +34,7 @@ MAY: Final[dict[Area, frozenset[Role]]] = {
     Area.WORKLIST: frozenset({Role.WARD, Role.GOVERNANCE}),
     Area.LEDGERS: frozenset({Role.GOVERNANCE}),
     Area.QUESTIONS: frozenset({Role.GOVERNANCE}),
+    Area.SHARES: frozenset({Role.GOVERNANCE}),
     Area.DEVICES: frozenset({Role.FLEET, Role.GOVERNANCE}),
     Area.DECISIONS: frozenset({Role.GOVERNANCE}),
 }

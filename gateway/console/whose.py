@@ -22,6 +22,7 @@ from gateway.console.work import sentence, signature
 from gateway.identity.tables import PatientRow
 from gateway.retention import Holds
 from gateway.series import MOST, of_patient
+from gateway.sharing.shares import Filter, Shares
 from gateway.store import Store
 from gateway.worklist_desk import NotDone
 
@@ -34,13 +35,21 @@ class Whose:
     """Handlers, each as ``visits.page`` or ``visits.form`` wants it."""
 
     def __init__(
-        self, *, render: Render, audit: Audit, store: Store, cases: Cases, holds: Holds
+        self,
+        *,
+        render: Render,
+        audit: Audit,
+        store: Store,
+        cases: Cases,
+        holds: Holds,
+        shares: Shares,
     ) -> None:
         self._render = render
         self._audit = audit
         self._store = store
         self._cases = cases
         self._holds = holds
+        self._shares = shares
 
     def patient(self, request: Request, visit: Visit) -> Response:
         """Show one patient's photos, wound by wound, oldest first, side by side to one scale."""
@@ -65,6 +74,7 @@ class Whose:
             most=MOST,
             holds=self._holds.on_patient(number),
             governance=Role.GOVERNANCE in visit.person.roles,
+            shares=self._shares.find(Filter(patient=number), limit=MOST),
         )
 
     def resolve(self, request: Request, visit: Visit, form: FormData) -> Response:

@@ -29,6 +29,7 @@ good           no fault found | ohne Beanstandung | sans défaut constaté | sin
 blurred        blurred | unscharf | floue | borrosa
 dark           too dark | zu dunkel | trop sombre | demasiado oscura
 bright         too bright | zu hell | trop claire | demasiado clara
+poor           poor (the record says why) | mangelhaft (Grund in der Akte) | insuffisante (motif au dossier) | deficiente (motivo en la historia)
 moved          moved | verwackelt | bougée | movida
 level          May be used for | Verwendung für | Peut servir | Puede usarse para
 care           care only | nur die Behandlung | uniquement aux soins | solo la atención

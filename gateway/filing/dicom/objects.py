@@ -84,7 +84,7 @@ def place_of(record: Record, settings: DicomSettings) -> Place:
 def photo(record: Record, settings: DicomSettings, style: Style) -> bytes:
     """Return the image as a DICOM file."""
     place = place_of(record, settings)
-    ds = _instance(VLPhotographicImageStorage, place, JPEGBaseline8Bit)
+    ds = instance(VLPhotographicImageStorage, place, JPEGBaseline8Bit)
     when = _captured(record, style)
     _patient(ds, record.assignment)
     _study_and_series(ds, when, modality="XC", number=1)
@@ -104,31 +104,22 @@ def photo(record: Record, settings: DicomSettings, style: Style) -> bytes:
         ds.OperatorIdentificationSequence = [_operator(record.badge, settings)]
     site = record.assignment.site
     if site is not None:
-        ds.AnatomicRegionSequence = [_code(site.code, "SCT", site.display)]
+        ds.AnatomicRegionSequence = [code(site.code, "SCT", site.display)]
     label = record.read_label
     side = _SIDES.get(site.side) if site is not None else label and label.side
     if side:
         ds.ImageLaterality = side
     else:
         ds.Laterality = None  # not known, which is never a guess
-    ds.SamplesPerPixel, ds.PhotometricInterpretation = 3, "YBR_FULL_422"
-    ds.PlanarConfiguration = 0
-    ds.Rows, ds.Columns = record.height, record.width
-    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 8, 8, 7, 0
-    ds.LossyImageCompression = "01"
-    ratio = record.width * record.height * 3 / max(1, len(record.jpeg))
-    ds.LossyImageCompressionRatio = f"{ratio:.2f}"
-    ds.LossyImageCompressionMethod = "ISO_10918_1"
-    ds.PixelData = encapsulate([bytes(record.jpeg)])
-    ds["PixelData"].VR = "OB"
-    return _file(ds)
+    put_picture(ds, record.jpeg, record.width, record.height)
+    return file_of(ds)
 
 
 def report(record: Record, pdf: bytes, settings: DicomSettings, style: Style) -> bytes:
     """Return the PDF report as a DICOM file, in a series of its own."""
     uids = Uids(settings.uid_root, record.key)
     there = Place(_study(record, settings), uids.of("reports"), uids.report)
-    ds = _instance(EncapsulatedPDFStorage, there, ExplicitVRLittleEndian)
+    ds = instance(EncapsulatedPDFStorage, there, ExplicitVRLittleEndian)
     when = _captured(record, style)
     _patient(ds, record.assignment)
     _study_and_series(ds, when, modality="DOC", number=2)
@@ -140,7 +131,7 @@ def report(record: Record, pdf: bytes, settings: DicomSettings, style: Style) ->
     ds.BurnedInAnnotation = "YES"
     ds.DocumentTitle = "Clinical photograph"
     ds.ConceptNameCodeSequence = [
-        _code("72170-4", "LN", "Photographic image Unspecified body region Document")
+        code("72170-4", "LN", "Photographic image Unspecified body region Document")
     ]
     source = Dataset()
     source.ReferencedSOPClassUID, source.ReferencedSOPInstanceUID = (
@@ -151,7 +142,7 @@ def report(record: Record, pdf: bytes, settings: DicomSettings, style: Style) ->
     ds.MIMETypeOfEncapsulatedDocument = "application/pdf"
     ds.EncapsulatedDocumentLength = len(pdf)
     ds.EncapsulatedDocument = pdf + b"\0" * (len(pdf) % 2)
-    return _file(ds)
+    return file_of(ds)
 
 
 def rejection(
@@ -165,7 +156,7 @@ def rejection(
     study = places[0][1].study
     uids = Uids(settings.uid_root, filed.key)
     note = Place(study, uids.of(f"notes {why[0]}"), uids.of(f"note {why[0]}"))
-    ds = _instance(KeyObjectSelectionDocumentStorage, note, ExplicitVRLittleEndian)
+    ds = instance(KeyObjectSelectionDocumentStorage, note, ExplicitVRLittleEndian)
     when = datetime.fromtimestamp(at_ms / 1000, UTC)
     _patient(ds, filed.assignment)
     _study_and_series(ds, None, modality="KO", number=3)
@@ -174,14 +165,14 @@ def rejection(
     ds.ContentDate, ds.ContentTime = _date(when), _time(when)
     ds.ReferencedPerformedProcedureStepSequence = []
     ds.ValueType = "CONTAINER"
-    ds.ConceptNameCodeSequence = [_code(*why)]
+    ds.ConceptNameCodeSequence = [code(*why)]
     ds.ContinuityOfContent = "SEPARATE"
     template = Dataset()
     template.MappingResource, template.TemplateIdentifier = "DCMR", "2010"
     ds.ContentTemplateSequence = [template]
     ds.CurrentRequestedProcedureEvidenceSequence = [_evidence(study, places)]
     ds.ContentSequence = [_content(kind, place) for kind, place in places]
-    return _file(ds)
+    return file_of(ds)
 
 
 def _evidence(study: str, places: list[tuple[str, Place]]) -> Dataset:
@@ -213,7 +204,22 @@ def _referenced(kind: str, place: Place) -> Dataset:
 # -- modules ------------------------------------------------------------------------------------
 
 
-def _instance(kind: str, place: Place, syntax: str) -> FileDataset:
+def put_picture(ds: Dataset, jpeg: memoryview | bytes, width: int, height: int) -> None:
+    """The Image Pixel module; the JPEG is encapsulated as it is."""
+    ds.SamplesPerPixel, ds.PhotometricInterpretation = 3, "YBR_FULL_422"
+    ds.PlanarConfiguration = 0
+    ds.Rows, ds.Columns = height, width
+    ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = 8, 8, 7, 0
+    ds.LossyImageCompression = "01"
+    ratio = width * height * 3 / max(1, len(jpeg))
+    ds.LossyImageCompressionRatio = f"{ratio:.2f}"
+    ds.LossyImageCompressionMethod = "ISO_10918_1"
+    ds.PixelData = encapsulate([bytes(jpeg)])
+    ds["PixelData"].VR = "OB"
+
+
+def instance(kind: str, place: Place, syntax: str) -> FileDataset:
+    """Return an instance with its SOP Common module and its place."""
     meta = FileMetaDataset()
     meta.MediaStorageSOPClassUID = UID(kind)
     meta.MediaStorageSOPInstanceUID = UID(place.instance)
@@ -302,23 +308,25 @@ def _name(text: str) -> str:
 
 def _operator(badge: str, settings: DicomSettings) -> Dataset:
     """Who attested: known by the code on a badge, not by name."""
-    person, code = Dataset(), _code(badge, "99WARDSEAL", "Staff badge")
+    person, known = Dataset(), code(badge, "99WARDSEAL", "Staff badge")
     if len(plain(badge).encode()) > 16:
-        del code.CodeValue
-        code.LongCodeValue = plain(badge).replace("\\", "/")
-    person.PersonIdentificationCodeSequence = [code]
+        del known.CodeValue
+        known.LongCodeValue = plain(badge).replace("\\", "/")
+    person.PersonIdentificationCodeSequence = [known]
     person.InstitutionName = line(settings.institution) or "unknown"
     return person
 
 
-def _code(value: str, scheme: str, meaning: str) -> Dataset:
+def code(value: str, scheme: str, meaning: str) -> Dataset:
+    """Return a coded entry (PS3.3, 8.8)."""
     item = Dataset()
     item.CodeValue, item.CodingSchemeDesignator = line(value, 16), scheme
     item.CodeMeaning = line(meaning)
     return item
 
 
-def _file(ds: Any) -> bytes:
+def file_of(ds: Any) -> bytes:
+    """Return a data set as a DICOM file (PS3.10)."""
     out = io.BytesIO()
     dcmwrite(out, ds, enforce_file_format=True)
     return out.getvalue()
