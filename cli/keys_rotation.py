@@ -82,8 +82,8 @@ def rotate(arguments: Namespace) -> int:
     _tell(rotation.plan(receipt=arguments.receipt, replaces=arguments.replaces))
     if arguments.dry_run:
         desk.check()
-        print(f"  have it signed by the root key in {desk.root_file}, until {arguments.days} days")
-        print(f"  from now, and install it beside {rotation.keyset_file}")
+        print(f"  {desk.root_file} would sign the keyset, for {arguments.days} days")
+        print(f"  it would be installed beside {rotation.keyset_file}")
         print(_NOTHING)
         return OK
     desk.check()  # before a key is made that would wait for it

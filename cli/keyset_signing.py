@@ -70,6 +70,9 @@ class RootDesk:
         """Sign it, and remember it before anybody gets it; the same again is not signed twice."""
         root = self._root()
         signed = draft.signed or keyset.issue(draft.keyset, root)
+        for one in self._signed(root.public):  # the first lies under the plain name alone
+            if not (own := beside(self._file, str(one.number))).exists():
+                write_atomic(own, one.signed.raw, mode=0o644)
         write_atomic(beside(self._file, str(signed.keyset.epoch)), signed.raw, mode=0o644)
         if signed.keyset.epoch >= max(one.number for one in self._signed(root.public)):
             write_atomic(self._file, signed.raw, mode=0o644)

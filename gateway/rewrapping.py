@@ -34,13 +34,13 @@ _PROOF: Final = "its re-wrap does not read back as it was written"
 class Copy:
     """One sealed copy: its photo (hex), its size on disk, and which of our keys open it.
 
-    ``kids``: of the recipients in the envelope and in its re-wrap. ``problem``: why it is nothing
-    that can be re-wrapped.
+    ``own``: ids of the envelope's recipients; ``kids``: of these and of its re-wrap's.
+    ``problem``: why it is nothing that can be re-wrapped.
     """
 
     photo: str
     size: int
-    epoch: int = 0
+    own: frozenset[bytes] = frozenset()
     kids: frozenset[bytes] = frozenset()
     problem: str = ""
 
@@ -67,8 +67,8 @@ def _look_at(path: Path) -> Copy:
     size = path.stat().st_size
     try:
         with _mapped(path) as sealed:
-            kids = {box.kid for box in (*sealed.recipients, *_further(path))}
-            return Copy(path.stem, size, sealed.header.epoch, frozenset(kids))
+            own = frozenset(box.kid for box in sealed.recipients)
+            return Copy(path.stem, size, own, own | {box.kid for box in _further(path)})
     except FileNotFoundError:
         raise
     except (OSError, ValueError, WardsealError) as e:
@@ -124,9 +124,8 @@ class Rewrapper:
             counts.problems += ((copy.photo, why),)
             return False
         counts.wrapped += 1
-        counts.bytes_written += 32 + sum(
-            len(recipient.raw) + 100 for recipient in self._missing(copy.kids)
-        )
+        missing = self._missing(copy.own)
+        counts.bytes_written += rewrap.size(bytes.fromhex(copy.photo), missing)
         return True
 
     def _missing(self, kids: frozenset[bytes]) -> list[RecipientPublic]:
@@ -139,9 +138,8 @@ class Rewrapper:
             with _mapped(path) as sealed:
                 whole = rewrap.extended(sealed, _further(path))
                 key = next(self._keys[b.kid] for b in whole.recipients if b.kid in self._keys)
-                kids = frozenset(box.kid for box in sealed.recipients)
                 # Those of an earlier re-wrap are made again: there is one file for each copy.
-                raw = rewrap.make(whole, bytes.fromhex(copy.photo), key, self._missing(kids))
+                raw = rewrap.make(whole, bytes.fromhex(copy.photo), key, self._missing(copy.own))
                 self._prove(sealed, raw)
             write_atomic(beside, raw)
             if beside.read_bytes() != raw:

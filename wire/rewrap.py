@@ -15,7 +15,7 @@ from typing import Final
 from base.errors import FormatError
 from wire import cbor, envelope
 from wire.envelope import MAX_RECIPIENTS, Envelope, Recipient
-from wire.hpke import RecipientPrivate, RecipientPublic
+from wire.hpke import SUITES, RecipientPrivate, RecipientPublic
 
 _KIND: Final = "wardseal-rewrap/1"
 LARGEST: Final = 64 + MAX_RECIPIENTS * 1400
@@ -39,6 +39,15 @@ def make(
     content_key = envelope.content_key(sealed, key)
     boxes = [envelope.wrap(content_key, recipient, sealed.alg) for recipient in recipients]
     return cbor.encode([_KIND, photo, boxes])
+
+
+def size(photo: bytes, recipients: Sequence[RecipientPublic]) -> int:
+    """Return how many bytes ``make`` gives for so many recipients."""
+    empty = [
+        [envelope.recipient_header(to), {-4: bytes(SUITES[to.suite].enc_length)}, bytes(48)]
+        for to in recipients
+    ]
+    return len(cbor.encode([_KIND, photo, empty]))
 
 
 def parse(data: cbor.Buffer) -> Rewrap:

@@ -1,5 +1,6 @@
 """New keys by command: three steps on two machines, a power cut at every step, credentials."""
 
+import hashlib
 import os
 import shutil
 import subprocess
@@ -235,14 +236,23 @@ def test_what_cannot_be_rewrapped_is_named_and_keeps_the_old_keys(
     stranger = SealedPhoto(Scribe(b"3" * 32), RecipientPrivate.generate(SuiteName.P256))
     (first.parent / f"{stranger.photo.hex()}.wardseal").write_bytes(stranger.bundle)
     second.write_bytes(second.read_bytes()[:-1])
+    opening = RecipientPrivate.decode((site.gateway / "opening.key").read_bytes())
+    changed = SealedPhoto(Scribe(b"4" * 32), opening)
+    envelope = bytearray(changed.envelope)
+    envelope[2000] ^= 1  # in the picture; the key of the content is still the right one
+    photo = hashlib.sha256(envelope).hexdigest()
+    bundle = changed.bundle.replace(changed.envelope, bytes(envelope))
+    (first.parent / f"{photo}.wardseal").write_bytes(bundle)
     capsys.readouterr()
     assert main(["keys", "rewrap", *at(site), "--dry-run"]) == 1
-    assert "1 would be re-wrapped" in capsys.readouterr().out
+    assert "2 would be re-wrapped" in capsys.readouterr().out
     assert main(["keys", "rewrap", *at(site)]) == 1
     said = capsys.readouterr().out
     assert f"photo {stranger.photo.hex()}: none of the keys here opens it" in said
     assert f"photo {second.stem}: " in said
-    assert "1 re-wrapped" in said and "2 cannot be re-wrapped" in said
+    assert f"photo {photo}: the photo was changed after it was sealed" in said
+    assert "1 re-wrapped" in said and "3 cannot be re-wrapped" in said
+    assert not (first.parent / f"{photo}.rewrap").exists()
     assert main(["keys", "retire", *at(site)]) == 1
     assert "1 files here are no sealed copies" in capsys.readouterr().out
 

@@ -123,10 +123,12 @@ def test_P5_old_keys_go_when_nobody_needs_them_and_what_was_sealed_to_them_opens
             words = ["--device-key", ward.signer.public.encode().hex(), "-o", str(out), "--force"]
             assert main(["open", str(path), "--key", str(key), *words]) == 0
     assert out.read_bytes() == unclear.jpeg, "the last was the one that is held"
-    # What the device has not heard yet is signed once more, by a key that it believes.
+    # A later keyset drops the old receipt key; what a device has not heard yet is signed anew.
+    assert len(rotate(hospital).keyset.receipt_keys) == 1
+    take_keyset(hospital, ward)
+    hospital.keyset = ward.keyset
     hospital.query(ward, unclear)
     assert believed(hospital, ward, unclear).status == Status.HELD
-    hospital.keyset = ward.keyset  # receipts are by the new key from now on
     photo = ward.photo()
     assert hospital.receive(ward, photo).status == Status.FILED
 
@@ -204,3 +206,33 @@ def test_P8_a_second_keyset_of_one_epoch_is_an_error_that_names_the_file(
     (hospital.site.gateway / "keyset-3.cose").write_bytes(other.raw)
     with pytest.raises(ConfigError, match=r"\d\.cose: a second, different keyset of epoch 2"):
         held(hospital)
+
+
+def test_a_rewrap_is_in_the_backup_and_goes_with_its_copy(
+    hospital: Hospital, ward: Device, tmp_path: Path
+) -> None:
+    photo, other = ward.photo(), ward.photo(b"no picture")
+    hospital.receive(ward, photo)
+    hospital.receive(ward, other)
+    hospital.until(lambda: kept(hospital, photo).exists(), 10, "the sealed copy")
+    rotate(hospital)
+    keys(hospital, "rewrap")
+    beside = [kept(hospital, one).with_suffix(".rewrap") for one in (photo, other)]
+    backup = tmp_path / "backup.tar"
+    assert main(["gateway", "backup", "--config", str(hospital.config_file), str(backup)]) == 0
+    (tmp_path / "elsewhere").mkdir()
+    elsewhere = Hospital(tmp_path / "elsewhere")
+    words = ["--config", str(elsewhere.config_file), str(backup)]
+    assert main(["gateway", "restore", *words]) == 0
+    for path in beside:
+        assert (elsewhere.state / "sealed" / path.name).read_bytes() == path.read_bytes()
+
+    hospital.age(photo)
+
+    def gone() -> bool:
+        hospital.look_around()
+        return not beside[0].exists()
+
+    hospital.until(gone, 10, "the days to be over")
+    assert not kept(hospital, photo).exists()
+    assert beside[1].exists(), "what is held is kept, and opens"

@@ -28,6 +28,7 @@ def test_P4_a_photo_opens_with_its_own_key_and_with_those_of_its_rewrap(
 ) -> None:
     found = rewrap.parse(RAW)
     assert found.photo == PHOTO.photo
+    assert len(RAW) == rewrap.size(PHOTO.photo, [NEW.public, RECOVERY.public])
     assert opened(rewrap.extended(SEALED, found.recipients), key) == PHOTO.jpeg
 
 
