@@ -76,6 +76,7 @@ def parser() -> ArgumentParser:
     _patient(commands)
     _share(commands)
     _console(commands)
+    _token(commands)
     return top
 
 
@@ -435,3 +436,49 @@ standard input is no terminal, its first line is the password.
     )
     account.add_argument("--config", required=True, type=Path, metavar="FILE")
     account.set_defaults(run="cli.console_account:account")
+
+
+def _token(commands: _Command) -> None:
+    inner = _Command(commands.add("token", "which of the hospital's programs may ask the API"))
+    make = inner.add(
+        "make",
+        "make a token for a program",
+        """
+Only the token goes to standard output, this once; the database keeps a hash. What the program does
+stands in the audit in its owner's name: give the login with which that person signs in.
+""",
+        """\
+  wardseal token make his-bridge --owner j.doe --name "Jo Doe" --role ward \\
+      --config console.toml > his-bridge.token
+""",
+    )
+    make.add_argument("label", metavar="LABEL", help="what it is for: a-z, 0-9 and '-'")
+    make.add_argument("--owner", required=True, metavar="LOGIN", help="who answers for it")
+    make.add_argument("--name", required=True, metavar="TEXT", help="the owner's name")
+    make.add_argument(
+        "--role",
+        action="append",
+        required=True,
+        choices=["ward", "governance", "fleet"],
+        help="may be given again",
+    )
+    make.add_argument("--days", type=int, default=90, metavar="N", help="how long it lasts (90)")
+    make.add_argument("--config", required=True, type=Path, metavar="FILE")
+    make.set_defaults(run="cli.api_token:make")
+    show = inner.add(
+        "list",
+        "show every token there is or was: until when, whose, last used",
+        "",
+        "  wardseal token list --config console.toml\n",
+    )
+    show.add_argument("--config", required=True, type=Path, metavar="FILE")
+    show.set_defaults(run="cli.api_token:list_")
+    revoke = inner.add(
+        "revoke",
+        "end a token now",
+        "",
+        "  wardseal token revoke his-bridge --config console.toml\n",
+    )
+    revoke.add_argument("label", metavar="LABEL")
+    revoke.add_argument("--config", required=True, type=Path, metavar="FILE")
+    revoke.set_defaults(run="cli.api_token:revoke")

@@ -24,7 +24,7 @@ from gateway.identity.tables import AssignmentRow, EncounterRow, MoveRow, Patien
 from gateway.sharing import shares
 from gateway.store import Photo, State, Store, WorkKind
 from gateway.webhooks.outbox import Announce, to_nobody
-from gateway.worklist_desk import NotDone, end, named, open_items, step, worded
+from gateway.worklist_desk import NotDone, end, named, open_items, same_person, step, worded
 
 log = logging.getLogger(__name__)
 
@@ -145,7 +145,7 @@ class Cases:
             row = session.get(MoveRow, move, with_for_update=True)
             if row is None or row.stand != Stand.ASKED:
                 raise NotDone("there is no such move that waits for a second person")
-            if second.casefold() == row.by.casefold():
+            if same_person(second, row.by):
                 raise NotDone("a second person is needed: who asks for a move cannot decide it")
             row.stand = Stand.CONFIRMED if confirm else Stand.REFUSED
             row.second, row.decided_ms = second, self._clock()

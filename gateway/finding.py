@@ -148,7 +148,7 @@ def day_bounds(first: date | None, last: date | None) -> list[ColumnElement[bool
     found: list[ColumnElement[bool]] = []
     if first is not None:
         found.append(Photo.captured_ms >= _ms(first))
-    if last is not None:
+    if last is not None and last < date.max:
         found.append(Photo.captured_ms < _ms(last + timedelta(days=1)))
     return found
 

@@ -40,7 +40,7 @@ from gateway.store import (
     WorkKind,
 )
 from gateway.vault import Vault
-from gateway.worklist_desk import CLOCK, NotDone, end, named, open_items, step, worded
+from gateway.worklist_desk import CLOCK, NotDone, end, named, open_items, same_person, step, worded
 
 log = logging.getLogger(__name__)
 
@@ -199,7 +199,7 @@ class Objections:
             row = _row(session, objection)
             if row.stage != Stage.SECOND:
                 raise NotDone("no erasure of this photo waits for a second person")
-            if second.casefold() == row.decided_by.casefold():
+            if same_person(second, row.decided_by):
                 raise NotDone("a second person is needed: who asks for an erasure cannot confirm")
             if not confirm:
                 for item in open_items(session, row.photo, (WorkKind.OBJECTION,)):

@@ -37,6 +37,7 @@ ESCALATED: Final = (
 """What cannot wait: a photo that no chart has, or that may be in the wrong one."""
 _MINUTE: Final = 60_000
 _PHOTO: Final = re.compile(r"([0-9a-f]{64})(?: .*)?")
+_LOGIN: Final = re.compile(r"\(([^()]+)\)$")
 _LONGEST_NOTE: Final = 1000
 _LONGEST_NAME: Final = 100
 _AT_ONCE: Final = 500
@@ -223,6 +224,13 @@ def named(name: str, whom: str = "a person") -> str:
     if not name or len(name) > _LONGEST_NAME or name.casefold() == CLOCK:
         raise NotDone(f"{whom} must be named, in 1 to {_LONGEST_NAME} characters")
     return name
+
+
+def same_person(one: str, other: str) -> bool:
+    """Tell whether two names stand for one person: equal, or signed with the same login."""
+    one, other = one.casefold(), other.casefold()
+    logins = [found[1] for name in (one, other) if (found := _LOGIN.search(name))]
+    return one == other or (len(logins) == 2 and logins[0] == logins[1])
 
 
 def worded(note: str, of_what: str = "a note") -> str:

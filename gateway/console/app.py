@@ -19,7 +19,11 @@ from base.errors import WardsealError
 from gateway.beds import Beds
 from gateway.cases import Cases
 from gateway.config import LimitSettings, WorklistSettings
+from gateway.console.access import Access
 from gateway.console.accounts import Accounts
+from gateway.console.api import app as api
+from gateway.console.api.rooms import Rooms
+from gateway.console.api.tokens import Tokens
 from gateway.console.audit import Audit
 from gateway.console.config import ConsoleConfig
 from gateway.console.front import Front
@@ -126,18 +130,49 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
         holding=Holding(time.monotonic),
         makes=Limit(_FILES, _FILE_SECONDS, time.monotonic),
     )
+    finder = Finder(store)
+    questions = Questions(store=store, clock=_now_ms)
+    worklist = Worklist(
+        store=store,
+        beds=beds,
+        settings=WorklistSettings(),
+        clock=_now_ms,
+    )
+    access = Access(photos=photos, audit=audit)
+    inquiries = Inquiries(store=store, key_of=key_of, ledger_file=ledgers.whole, clock=_now_ms)
+    programs = api.build(
+        Rooms(
+            store=store,
+            audit=audit,
+            access=access,
+            finder=finder,
+            photos=photos,
+            cases=cases,
+            sites=sites,
+            objections=objections,
+            reviews=reviews,
+            worklist=worklist,
+            ledgers=ledgers,
+            questions=questions,
+            lightbox=lightbox,
+            devices=registry.all,
+        ),
+        tokens=Tokens(store=store, clock=_now_ms),
+        limit=Limit(config.api.at_once, 1 / config.api.per_second, time.monotonic),
+    )
     pages = Pages(
         render=render,
         audit=audit,
         photos=photos,
-        finder=Finder(store),
+        finder=finder,
         places=beds.places,
         sites=sites,
         objections=objections,
         reviews=reviews,
         holds=holds,
+        access=access,
         ledgers=ledgers,
-        questions=Questions(store=store, clock=_now_ms),
+        questions=questions,
         lightbox=lightbox,
         cases=cases,
         devices=registry.all,
@@ -146,12 +181,7 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
     work = Work(
         render=render,
         audit=audit,
-        worklist=Worklist(
-            store=store,
-            beds=beds,
-            settings=WorklistSettings(),
-            clock=_now_ms,
-        ),
+        worklist=worklist,
         lightbox=lightbox,
     )
     middleware = [Middleware(Shield, origin=config.web.origin)]
@@ -168,28 +198,34 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
             )
         )
     return Starlette(
-        routes=_routes(
-            front=front,
-            visits=visits,
-            pages=pages,
-            work=work,
-            whose=Whose(
-                render=render, audit=audit, store=store, cases=cases, holds=holds, shares=shares
-            ),
-            says=Statements(
-                audit=audit, sites=sites, objections=objections, reviews=reviews, holds=holds
-            ),
-            outside=outside,
-            bedside=Bedside(
-                render=render,
-                audit=audit,
-                inquiries=Inquiries(
-                    store=store, key_of=key_of, ledger_file=ledgers.whole, clock=_now_ms
+        routes=[
+            Mount(api.PREFIX, programs),
+            *_routes(
+                front=front,
+                visits=visits,
+                pages=pages,
+                work=work,
+                whose=Whose(
+                    render=render,
+                    audit=audit,
+                    store=store,
+                    cases=cases,
+                    holds=holds,
+                    shares=shares,
                 ),
-                places=beds.places,
-                today=today,
+                says=Statements(
+                    audit=audit, sites=sites, objections=objections, reviews=reviews, holds=holds
+                ),
+                outside=outside,
+                bedside=Bedside(
+                    render=render,
+                    audit=audit,
+                    inquiries=inquiries,
+                    places=beds.places,
+                    today=today,
+                ),
             ),
-        ),
+        ],
         middleware=middleware,
         exception_handlers={
             Problem: _problem(render),

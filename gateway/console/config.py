@@ -72,6 +72,19 @@ class SessionSettings:
 
 
 @dataclass(frozen=True)
+class ApiSettings:
+    """How much one token may ask of the API: so many a second, and so many at once."""
+
+    per_second: int = 10
+    at_once: int = 200
+
+    def __post_init__(self) -> None:
+        for name, most in (("per_second", 1000), ("at_once", 10_000)):
+            if not 1 <= getattr(self, name) <= most:
+                raise ConfigError(name, f"use 1 to {most}")
+
+
+@dataclass(frozen=True)
 class OidcSettings:
     """The hospital's own sign-in (OpenID Connect Core 1.0, code flow with PKCE).
 
@@ -113,6 +126,7 @@ class ConsoleConfig:
     paths: PathSettings = field(default_factory=PathSettings)
     store: StoreSettings = field(default_factory=StoreSettings)
     session: SessionSettings = field(default_factory=SessionSettings)
+    api: ApiSettings = field(default_factory=ApiSettings)
     oidc: OidcSettings | None = None
 
 

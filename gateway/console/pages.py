@@ -16,6 +16,7 @@ from base.errors import FormatError
 from gateway import body
 from gateway.beds import Place
 from gateway.cases import Cases
+from gateway.console.access import Access
 from gateway.console.audit import Audit, What
 from gateway.console.ledgers import PAGE as LEDGER_PAGE
 from gateway.console.ledgers import Head, Ledgers
@@ -56,6 +57,7 @@ class Pages:
         objections: Objections,
         reviews: Reviews,
         holds: Holds,
+        access: Access,
         ledgers: Ledgers,
         questions: Questions,
         lightbox: Lightbox,
@@ -72,6 +74,7 @@ class Pages:
         self._objections = objections
         self._reviews = reviews
         self._holds = holds
+        self._access = access
         self._ledgers = ledgers
         self._questions = questions
         self._lightbox = lightbox
@@ -108,14 +111,15 @@ class Pages:
         story = self._photos.story(photo)
         if story is None:
             raise Problem(404, "There is no such photo.")
+        closed = self._access.closed(visit.person, photo)
         return self._render.page(
             request,
             visit,
             "photo.html",
             story=story,
             seen=self._lightbox.picture(photo).is_file(),
-            closed=self._closed(visit, photo),
-            barred=self._barred(visit, photo),
+            closed=closed is not None and closed.reason,
+            barred=closed.why if closed is not None and not closed.reason else "",
             governance=Role.GOVERNANCE in visit.person.roles,
             ruler=ruler(story.photo.width, story.photo.width_mm),
             assignments=self._cases.assignments(photo),
@@ -139,29 +143,9 @@ class Pages:
         self._audit.seen(visit.person, What.REASON, photo, reason)
         return RedirectResponse(f"/photos/{photo}", 303)
 
-    def _closed(self, visit: Visit, photo: str) -> bool:
-        """Tell whether a reason must be given before the picture is shown."""
-        verdict = self._photos.verdict(photo)
-        if verdict is None or not verdict.reason:
-            return False
-        return not self._audit.has_said_why(visit.person, photo)
-
-    def _barred(self, visit: Visit, photo: str) -> str:
-        """Say why this person is not shown the picture at all; empty if he may see it."""
-        verdict = self._photos.verdict(photo)
-        if verdict is None or (verdict.may and not verdict.governance):
-            return ""
-        if not verdict.may:
-            return f"This picture is not shown: {verdict.why}."
-        if Role.GOVERNANCE in visit.person.roles:
-            return ""
-        return "Governance has restricted this picture to itself, after the patient objected."
-
     def _may_see(self, visit: Visit, photo: str) -> None:
-        if barred := self._barred(visit, photo):
-            raise Problem(403, barred)
-        if self._closed(visit, photo):
-            raise Problem(403, "The patient objected: say first why you need to see it.")
+        if closed := self._access.closed(visit.person, photo):
+            raise Problem(403, closed.why)
 
     def picture(self, request: Request, visit: Visit) -> Response:
         """Send the photo itself, as the device took it."""

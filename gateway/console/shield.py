@@ -2,7 +2,8 @@
 
 * ``Host`` must be the console's own name, or a name somebody else controls could be pointed here
   (DNS rebinding)
-* what changes anything must come from the console's own pages (``Origin``)
+* what changes anything must come from the console's own pages (``Origin``); a program that asks
+  the API has no page, but a page of another site that does is turned away as well
 * the page may load nothing from elsewhere and run no script but the console's own file
   (Content Security Policy 3), may not be framed, and is kept in no cache
 """
@@ -19,6 +20,8 @@ _POLICY: Final = (
     " form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 _SAFE: Final = ("GET", "HEAD")
+_PROGRAMS: Final = "/api/"
+"""No cookie opens anything there."""
 
 
 class Shield:
@@ -45,11 +48,14 @@ class Shield:
         if headers.get("host") != self._host:
             refusal = PlainTextResponse(f"This is the console of {self._origin}.", 421)
             await refusal(scope, receive, armoured)
-        elif scope["method"] not in _SAFE and headers.get("origin") != self._origin:
+        elif scope["method"] not in _SAFE and not self._ours(scope, headers.get("origin")):
             refusal = PlainTextResponse("This came from another site and was not done.", 403)
             await refusal(scope, receive, armoured)
         else:
             await self._app(scope, receive, armoured)
+
+    def _ours(self, scope: Scope, origin: str | None) -> bool:
+        return origin == self._origin or (origin is None and scope["path"].startswith(_PROGRAMS))
 
     def _arm(self, headers: MutableHeaders) -> None:
         headers["Content-Security-Policy"] = _POLICY

@@ -108,7 +108,8 @@ class Work:
 
 def signature(person: Person) -> str:
     """How a person stands in an item's history: name, and what tells namesakes apart."""
-    return f"{person.name} ({person.login})"[:100]
+    login = f" ({person.login[:60]})"
+    return person.name[: 100 - len(login)] + login
 
 
 def sentence(error: NotDone) -> str:

@@ -2,6 +2,7 @@
 
 # Loading them puts their tables into Base.metadata.
 import gateway.audit.tables
+import gateway.console.api.tokens
 import gateway.console.tables
 import gateway.identity.tables
 import gateway.keyset_uses
