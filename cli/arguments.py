@@ -449,7 +449,7 @@ stands in the audit in its owner's name: give the login with which that person s
 """,
         """\
   wardseal token make his-bridge --owner j.doe --name "Jo Doe" --role ward \\
-      --config console.toml > his-bridge.token
+      --config console.toml
 """,
     )
     make.add_argument("label", metavar="LABEL", help="what it is for: a-z, 0-9 and '-'")

@@ -67,6 +67,9 @@ def test_these_are_the_commands() -> None:
         "pki device",
         "pki init",
         "share",
+        "token list",
+        "token make",
+        "token revoke",
     ]
 
 

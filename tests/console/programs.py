@@ -13,11 +13,19 @@ from tests.console.reception import PEOPLE, Console
 API = "/api/v1"
 
 
-def token_for(console: Console, label: str, owner: str, *, days: int = 1, at_ms: int = 0) -> str:
+def token_for(
+    console: Console,
+    label: str,
+    owner: str,
+    *,
+    roles: frozenset[Role] = frozenset(),
+    days: int = 1,
+    at_ms: int = 0,
+) -> str:
     """Make a token in the name of one of the people, at another time if need be."""
     store = open_sqlite(console.hospital.state / "gateway.db")
     now = at_ms or time.time_ns() // 1_000_000
-    person = Person(owner, owner.capitalize(), PEOPLE.get(owner, frozenset({Role.WARD})))
+    person = Person(owner, owner.capitalize(), roles or PEOPLE[owner])
     try:
         return Tokens(store=store, clock=lambda: now).make(label, owner=person, days=days)
     finally:

@@ -15,7 +15,6 @@ from gateway.console.api.tokens import Tokens
 from gateway.console.limits import Limit
 
 PREFIX: Final = "/api/v1"
-_LARGEST: Final = 64 * 1024
 _ABOUT: Final = """\
 What the console does, for the hospital's own programs: docs/howto/api.md.
 
@@ -71,7 +70,6 @@ def _routes() -> FastAPI:
         redoc_url=None,
         openapi_url=None,
         redirect_slashes=False,
-        max_body_size=_LARGEST,
     )
     problems.install(app)
     for room in (photos, work, evidence):

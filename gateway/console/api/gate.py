@@ -9,8 +9,9 @@ from typing import Final
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from base.errors import WardsealError
 from gateway.console.api.problems import answer, unavailable
@@ -18,6 +19,7 @@ from gateway.console.api.tokens import Token, Tokens
 from gateway.console.limits import Limit
 
 DOCUMENT: Final = "/openapi.json"
+LARGEST: Final = 64 * 1024
 _CALLER: Final = "caller"
 _LONGEST: Final = 200
 
@@ -36,7 +38,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         refusal = await self._refused(scope)
-        await (refusal or self._app)(scope, receive, send)
+        await (refusal or self._app)(scope, _bounded(receive), send)
 
     async def _refused(self, scope: Scope) -> Response | None:
         kind, _, secret = Headers(scope=scope).get("authorization", "").partition(" ")
@@ -60,6 +62,21 @@ class Gate:
             return answer(429, words, headers={"Retry-After": str(seconds)})
         scope.setdefault("state", {})[_CALLER] = token
         return None
+
+
+def _bounded(receive: Receive) -> Receive:
+    """Stop reading a request that is longer than any of ours, whatever its header says."""
+    length = 0
+
+    async def bounded() -> Message:
+        nonlocal length
+        message = await receive()
+        length += len(message.get("body", b""))
+        if length > LARGEST:
+            raise HTTPException(413, f"A request has at most {LARGEST} bytes.")
+        return message
+
+    return bounded
 
 
 def token_of(scope: Scope) -> Token:

@@ -122,6 +122,7 @@ def install(app: FastAPI) -> None:
     def http(_request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         words = {
+            400: "Send one JSON object in UTF-8.",
             404: "Look the address up in /api/v1/openapi.json.",
             405: "The Allow header names what this address does.",
         }
