@@ -199,7 +199,7 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
         )
     return Starlette(
         routes=[
-            Mount(api.PREFIX, programs),
+            api.mounted(programs),
             *_routes(
                 front=front,
                 visits=visits,

@@ -211,6 +211,13 @@ def test_pages_follow_each_other_and_nothing_is_shown_twice(
     assert nurse.get("/photos", params={"day": "9999-12-31"}).json()["photos"] == []
 
 
+def test_no_address_below_the_api_is_the_consoles(console: Console, nurse: httpx2.Client) -> None:
+    for path in ("/nothing", "/photos/", "/photos/a%0Ab", "/ledgers/%0A/x/file", "/%0A"):
+        assert nurse.get(path).status_code in (403, 404, 422)
+        assert "problem+json" in nurse.get(path).headers["content-type"]
+        said(httpx2.get(f"{console.origin}{API}{path}"), 401)
+
+
 def test_a_misspelt_filter_is_said_and_shows_nothing(nurse: httpx2.Client) -> None:
     answer = nurse.get("/photos", params={"wrad": "W3"})
     said(answer, 422)

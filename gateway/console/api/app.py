@@ -1,11 +1,13 @@
 """Puts the API together, and writes its description (OpenAPI 3.1) from the same types."""
 
 import json
+import re
 from typing import Any, Final
 
 from fastapi import Depends, FastAPI
 from fastapi.openapi.utils import get_openapi
 from fastapi.responses import Response
+from starlette.routing import Mount
 
 from gateway.console.api import evidence, photos, problems, work
 from gateway.console.api.gate import DOCUMENT, Gate
@@ -37,6 +39,14 @@ def build(rooms: Rooms, *, tokens: Tokens, limit: Limit) -> FastAPI:
         return Response(described, media_type="application/json")
 
     return app
+
+
+def mounted(app: FastAPI) -> Mount:
+    """Return where it is in the console: whatever begins with ``PREFIX``, line feeds and all."""
+    mount = Mount(PREFIX, app)
+    # Starlette's own pattern ends at a line feed, and the console's pages would answer.
+    mount.path_regex = re.compile(mount.path_regex.pattern, re.DOTALL)
+    return mount
 
 
 def text() -> str:
