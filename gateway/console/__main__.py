@@ -11,7 +11,7 @@ from pathlib import Path
 
 import uvicorn
 
-from base.errors import ConfigError, WardsealError
+from base.errors import ConfigError, EnvironmentProblem, WardsealError
 from base.memory import harden_process
 from gateway import logs
 from gateway.console import config as configuration
@@ -29,9 +29,16 @@ def run(config_file: Path) -> int:
     store = Store(engine_for(config.store.url, config.paths.state / "gateway.db"))
     web = config.web
     try:
+        app = build(config, store)
+    except OSError as e:
+        store.close()
+        raise EnvironmentProblem(
+            f"{e.filename or 'the console'}: {e.strerror or e} (as the console's user)"
+        ) from e
+    try:
         server = uvicorn.Server(
             uvicorn.Config(
-                build(config, store),
+                app,
                 host=web.host,
                 port=web.port,
                 ssl_certfile=web.certificate,

@@ -30,8 +30,10 @@ def why_not() -> str:
     return ""
 
 
-def run(script: Path, folder: Path, *, seconds: int) -> Path:
+def run(script: Path, folder: Path, *, seconds: int, side: str = "device") -> Path:
     """Start the container, run ``script`` with Python in it as root, and end it again.
+
+    ``side`` says whose units are in it: the ``device``'s or the ``hospital``'s.
 
     Returns the folder that is ``/out`` inside: what the script leaves there is the result,
     ``output`` what it printed, ``console`` what the service manager said.
@@ -49,6 +51,7 @@ def run(script: Path, folder: Path, *, seconds: int) -> Path:
         **os.environ,
         "WORK": str(work),
         "OUT": str(out),
+        "SIDE": side,
         "CHECKOUT": str(CHECKOUT),
         "INTERPRETER": str(interpreter),
         "PYTHON": _lib().removeprefix("python"),

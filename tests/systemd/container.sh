@@ -8,14 +8,22 @@ mkdir "$WORK/upper" "$WORK/work" "$WORK/root"
 mount -t overlay overlay -o "lowerdir=/,upperdir=$WORK/upper,workdir=$WORK/work" "$WORK/root"
 ROOT="$WORK/root"
 
-"$CHECKOUT/image-build/install" --target debian --files-only "$ROOT"
-systemd-sysusers --root="$ROOT" "$ROOT/usr/lib/sysusers.d/wardseal.conf"
-# No photos of patients are taken in here, and nothing starts before it has its keys.
-rm "$ROOT/etc/wardseal/production"
-# The image's disks are not here.
-rm "$ROOT/etc/fstab"
-rm "$ROOT/etc/systemd/system/multi-user.target.wants/wardseal.target"
-if [ "$NOSWAP" = no ]; then rm "$ROOT"/etc/systemd/system/run-wardseal*.d/90-noswap.conf; fi
+# shellcheck disable=SC2153
+if [ "$SIDE" = hospital ]; then
+  "$CHECKOUT/systemd/hospital/install" --files "$ROOT"
+  systemd-sysusers --root="$ROOT" "$ROOT/usr/lib/sysusers.d/wardseal-hospital.conf"
+  rooms='base wire gateway cli appliance'
+else
+  "$CHECKOUT/image-build/install" --target debian --files-only "$ROOT"
+  systemd-sysusers --root="$ROOT" "$ROOT/usr/lib/sysusers.d/wardseal.conf"
+  # No photos of patients are taken in here, and nothing starts before it has its keys.
+  rm "$ROOT/etc/wardseal/production"
+  # The image's disks are not here.
+  rm "$ROOT/etc/fstab"
+  rm "$ROOT/etc/systemd/system/multi-user.target.wants/wardseal.target"
+  if [ "$NOSWAP" = no ]; then rm "$ROOT"/etc/systemd/system/run-wardseal*.d/90-noswap.conf; fi
+  rooms='base wire appliance'
+fi
 
 # The program, from this checkout and its .venv; image-build/install would make it from wheels.
 VENV="$ROOT/usr/lib/wardseal/venv"
@@ -24,7 +32,7 @@ mkdir -p "$VENV/bin" "$SITE" "$ROOT/usr/lib/wardseal/python" "$ROOT/usr/lib/ward
 ln -s "$INTERPRETER" "$VENV/bin/python"
 printf 'home = %s\n' "$(dirname "$INTERPRETER")" >"$VENV/pyvenv.cfg"
 printf '/usr/lib/wardseal/packages\n' >"$SITE/wardseal.pth"
-for room in base wire appliance; do cp -r "$CHECKOUT/$room" "$SITE/$room"; done
+for room in $rooms; do cp -r "$CHECKOUT/$room" "$SITE/$room"; done
 
 printf '%s' 0123456789abcdef0123456789abcdef >"$ROOT/etc/machine-id"
 mkdir -p "$ROOT/etc/systemd/system/multi-user.target.wants" "$ROOT/run"
