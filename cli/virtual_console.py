@@ -62,6 +62,7 @@ def start(site: VirtualSite) -> VirtualConsole:
     text = (
         f'site = "Demo hospital"\n[web]\nport = {port}\norigin = "{made.url}"\n'
         f'[paths]\nstate = "{site.state / "gateway"}"\ndevices = "{site.pki.registry}"\n'
+        f'beds = "{site.pki.gateway / "beds.csv"}"\n'
     )
     write_atomic(config, text.encode())
     argv = [sys.executable, "-P", "-m", "gateway.console", "--config", str(config)]

@@ -7,14 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from base.errors import FormatError
 from gateway.console.tables import Viewing
+from gateway.identity.tables import MoveRow
+from gateway.lookers import in_wrong_charts
+from gateway.objections import ObjectionRow
 from gateway.sharing.shares import ShareRow
 from gateway.store import LedgerEntry, Photo, State, Store, WorkItem, WorkKind
 from wire import events, shapes, signing
+from wire.events import Basis
 from wire.ledger import TYP_ENTRY, Entry, EntryType
 
 MOST: Final = 500
@@ -67,6 +71,18 @@ class Questions:
                 _too_fast,
             ),
             Question(
+                "unattested",
+                "Photos that nobody has attested",
+                "No badge was read: filed for care, and for no other use.",
+                _unattested,
+            ),
+            Question(
+                "emergency",
+                "Without the patient's own consent, by ward",
+                "Emergency, no capacity, a representative: how often, where, and when last.",
+                _by_ward,
+            ),
+            Question(
                 "held",
                 "Photos on hold, the oldest first",
                 "Each waits for a person to say whose it is.",
@@ -77,6 +93,18 @@ class Questions:
                 "Consent withdrawn",
                 "UNDO was pressed: no secondary use, no sharing.",
                 _withdrawn,
+            ),
+            Question(
+                "objections",
+                "Objections and what was decided",
+                "However they came; those without a decision are on the worklist.",
+                _objections,
+            ),
+            Question(
+                "moves",
+                "Moved to another patient",
+                "Who asked, who decided, why, and how many had seen the photo in the wrong chart.",
+                _moves,
             ),
             Question(
                 "lost",
@@ -191,6 +219,70 @@ def _withdrawn(session: Session) -> list[Row]:
         .limit(MOST)
     )
     return [Row(r.changed_ms, r.device, "undone", r.photo) for r in rows]
+
+
+def _unattested(session: Session) -> list[Row]:
+    rows = session.scalars(
+        select(Photo)
+        .where(Photo.attested.is_(False), Photo.filed_ms.is_not(None))
+        .order_by(Photo.captured_ms.desc())
+        .limit(MOST)
+    )
+    return [
+        Row(r.captured_ms, r.device, f"{_place(r.ward, r.bed)}, {r.basis}", r.photo) for r in rows
+    ]
+
+
+def _by_ward(session: Session) -> list[Row]:
+    rows = session.execute(
+        select(Photo.ward, Photo.basis, func.count(), func.max(Photo.captured_ms))
+        .where(Photo.basis.in_([basis.value for basis in Basis if basis is not Basis.AGREED]))
+        .group_by(Photo.ward, Photo.basis)
+    )
+    return _newest(
+        [
+            Row(last, "", f"{_place(ward, '')}: {count} by {basis}")
+            for ward, basis, count, last in rows
+        ]
+    )
+
+
+def _objections(session: Session) -> list[Row]:
+    rows = session.scalars(select(ObjectionRow).order_by(ObjectionRow.id.desc()).limit(MOST))
+    return [
+        Row(
+            r.at_ms,
+            "",
+            f"{'UNDO on the device' if r.device else f'{r.said_by}, entered by {r.by}'}:"
+            f" {f'{r.decision} by {r.decided_by}, {r.reason}' if r.decision else 'not decided'}",
+            r.photo,
+        )
+        for r in rows
+    ]
+
+
+def _moves(session: Session) -> list[Row]:
+    rows = session.scalars(select(MoveRow).order_by(MoveRow.id.desc()).limit(MOST))
+    return [
+        Row(
+            r.asked_ms,
+            "",
+            f"{r.by} asked: {r.reason}; {r.stand}{f' by {r.second}' if r.second else ''};"
+            f" {_lookers(session, r.photo)} had seen it there",
+            r.photo,
+        )
+        for r in rows
+    ]
+
+
+def _lookers(session: Session, photo: str) -> int:
+    charts = in_wrong_charts(session, photo)
+    return len({look.login for chart in charts for look in chart.lookers})
+
+
+def _place(ward: str, bed: str) -> str:
+    where = f"ward {ward}" if ward else "no ward"
+    return f"{where}, bed {bed}" if bed else where
 
 
 def _work(session: Session, kind: WorkKind) -> list[Row]:

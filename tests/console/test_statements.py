@@ -239,3 +239,21 @@ def test_governance_holds_a_photo_and_a_patient_and_lifts_it_again(
     assert officer.post("/holds/7/lift", data={"csrf": csrf, "reason": "x"}).status_code == 409
     assert officer.post("/holds/x/lift", data={"csrf": csrf, "reason": "x"}).status_code == 404
     assert post(officer, photo, f"objections/{number}/decision", **erased).status_code == 303
+
+
+def test_the_ready_made_questions_about_people_find_what_was_said(
+    console: Tuesday, photo: Photo
+) -> None:
+    nurse, officer = console.sign_in("nurse"), console.sign_in("officer")
+    nameless = console.photograph(badge=None)
+    post(nurse, photo, "move", patient="815", reason="beds were swapped")
+    object_to(console, nameless)
+    asked = {
+        "unattested": ("ward W3, bed 12, agreed", nameless),
+        "moves": ("Nurse (nurse) asked: beds were swapped; asked; 0 had seen it there", photo),
+        "objections": ("the patient, entered by Nurse (nurse): not decided", nameless),
+    }
+    for name, (answer, about) in asked.items():
+        page = officer.get(f"/questions?ask={name}").text
+        assert answer in words(page) and about.hex in page, name
+    assert "None." in words(officer.get("/questions?ask=emergency").text)
