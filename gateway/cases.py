@@ -1,11 +1,11 @@
 """A person decides whose photo it is: one that is HELD is resolved, one that is filed is moved.
 
-Both only write down what was decided, here; the gateway that has the sealed copy acts on it in
-its next round. A HELD photo is then filed by the same path as any other, from the same sealed
-bytes, and gets a later receipt with a higher number. A filed one is moved by two people: one
-asks, with a reason; a second one decides. Then it is filed anew under the next assignment
-number, and entered in error under the one before, in every record system: the new place first,
-so that at no time it is nowhere (gateway.filing.cabinet).
+Both only write down what was decided, here; the gateway that has the sealed copy acts on it when
+the bell rings (gateway.bell). A HELD photo is then filed by the same path as any other, from the
+same sealed bytes, and gets a later receipt with a higher number. A filed one is moved by two
+people: one asks, with a reason; a second one decides. Then it is filed anew under the next
+assignment number, and entered in error under the one before, in every record system: the new place
+first, so that at no time it is nowhere (gateway.filing.cabinet).
 """
 
 import logging
