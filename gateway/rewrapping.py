@@ -57,7 +57,7 @@ class Counts:
 
 
 def copies(folder: Path) -> Iterator[Copy]:
-    """Look at every sealed copy in ``folder``, one after the other."""
+    """Look at every sealed copy in ``folder``, one after the other; at its two ends only."""
     for path in sorted(folder.glob(f"*{SUFFIX}")):
         with contextlib.suppress(FileNotFoundError):  # its days were over meanwhile
             yield _look_at(path)
@@ -66,7 +66,7 @@ def copies(folder: Path) -> Iterator[Copy]:
 def _look_at(path: Path) -> Copy:
     size = path.stat().st_size
     try:
-        with _mapped(path) as sealed:
+        with _mapped(path) as (sealed, _):
             own = frozenset(box.kid for box in sealed.recipients)
             return Copy(path.stem, size, own, own | {box.kid for box in _further(path)})
     except FileNotFoundError:
@@ -135,7 +135,9 @@ class Rewrapper:
         path = self._folder / f"{copy.photo}{SUFFIX}"
         beside = path.with_suffix(REWRAP)
         try:
-            with _mapped(path) as sealed:
+            with _mapped(path) as (sealed, data):
+                if hashlib.sha256(data).hexdigest() != copy.photo:
+                    raise WardsealError("what lies there is not the photo that it is called by")
                 whole = rewrap.extended(sealed, _further(path))
                 key = next(self._keys[b.kid] for b in whole.recipients if b.kid in self._keys)
                 # Those of an earlier re-wrap are made again: there is one file for each copy.
@@ -167,18 +169,13 @@ def _further(path: Path) -> tuple[envelopes.Recipient, ...]:
 
 
 @contextlib.contextmanager
-def _mapped(path: Path) -> Iterator[Envelope]:
-    """Give the envelope in a photo file, whose bytes are looked at where they lie.
-
-    Raises WardsealError unless they are the photo that the file is called by.
-    """
+def _mapped(path: Path) -> Iterator[tuple[Envelope, memoryview]]:
+    """Give the envelope in a photo file, and its bytes, which are looked at where they lie."""
     with path.open("rb") as file:
         pages = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     try:
         data = parse_bundle(memoryview(pages)).envelope
-        if hashlib.sha256(data).hexdigest() != path.stem:
-            raise WardsealError("what lies there is not the photo that it is called by")
-        yield envelopes.parse(data)
+        yield envelopes.parse(data), data
     finally:
         with contextlib.suppress(BufferError):  # the pages go with the last view of them
             pages.close()

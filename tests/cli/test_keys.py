@@ -243,15 +243,17 @@ def test_what_cannot_be_rewrapped_is_named_and_keeps_the_old_keys(
     photo = hashlib.sha256(envelope).hexdigest()
     bundle = changed.bundle.replace(changed.envelope, bytes(envelope))
     (first.parent / f"{photo}.wardseal").write_bytes(bundle)
+    (first.parent / f"{'ab' * 32}.wardseal").write_bytes(first.read_bytes())
     capsys.readouterr()
     assert main(["keys", "rewrap", *at(site), "--dry-run"]) == 1
-    assert "2 would be re-wrapped" in capsys.readouterr().out
+    assert "3 would be re-wrapped" in capsys.readouterr().out
     assert main(["keys", "rewrap", *at(site)]) == 1
     said = capsys.readouterr().out
     assert f"photo {stranger.photo.hex()}: none of the keys here opens it" in said
     assert f"photo {second.stem}: " in said
     assert f"photo {photo}: the photo was changed after it was sealed" in said
-    assert "1 re-wrapped" in said and "3 cannot be re-wrapped" in said
+    assert f"photo {'ab' * 32}: what lies there is not the photo" in said
+    assert "1 re-wrapped" in said and "4 cannot be re-wrapped" in said
     assert not (first.parent / f"{photo}.rewrap").exists()
     assert main(["keys", "retire", *at(site)]) == 1
     assert "1 files here are no sealed copies" in capsys.readouterr().out
