@@ -6,7 +6,7 @@ each topic and no queue.
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, Final
 
 _PATIENCE: Final = 15.0
@@ -14,10 +14,13 @@ _PATIENCE: Final = 15.0
 
 
 class Board:
-    """All of it on one event loop; ``deserted`` is called when the last page has gone."""
+    """All of it on one event loop; ``left`` is called whenever a page has gone.
 
-    def __init__(self, deserted: Callable[[], None] = lambda: None) -> None:
-        self._deserted = deserted
+    Not only the last one: the next may have come before it is noticed that this one went.
+    """
+
+    def __init__(self, left: Callable[[], None] = lambda: None) -> None:
+        self._left = left
         self._shown: dict[str, str] = {}
         self._readers: set[asyncio.Event] = set()
         self._closed = False
@@ -42,7 +45,7 @@ class Board:
         for reader in self._readers:
             reader.set()
 
-    async def read(self) -> AsyncIterator[str]:
+    async def read(self) -> AsyncGenerator[str, None]:
         """Yield server-sent events: each topic now, and again whenever it has changed."""
         news = asyncio.Event()
         news.set()
@@ -64,5 +67,4 @@ class Board:
                         yield f"event: {topic}\ndata: {text}\n\n"
         finally:
             self._readers.discard(news)
-            if not self._readers:
-                self._deserted()
+            self._left()

@@ -6,7 +6,7 @@ What cannot be done is answered with ``{"error": sentence}``.
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -15,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
+from starlette.types import Receive, Scope, Send
 
 from appliance.signals import Line
 from base.errors import FormatError, WardsealError
@@ -27,6 +28,24 @@ from cli.frontpanel.plugs import Plugs
 
 _STATIC: Final = Path(__file__).parent / "static"
 _LONGEST_WISH: Final = 4096
+
+
+class _Stream(StreamingResponse):
+    """Events for one page. What they come from is closed as soon as the page has gone.
+
+    Starlette leaves it to the garbage collector when the page goes in the middle of a sentence,
+    and its finger would stay on a button until then.
+    """
+
+    def __init__(self, events: AsyncGenerator[str, None]) -> None:
+        super().__init__(events, media_type="text/event-stream")
+        self._events = events
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            await self._events.aclose()
 
 
 class Pages:
@@ -72,7 +91,7 @@ class Pages:
     # -- reading
 
     async def _live(self, request: Request) -> Response:
-        return StreamingResponse(self._board.read(), media_type="text/event-stream")
+        return _Stream(self._board.read())
 
     async def _scene(self, request: Request) -> Response:
         small = await asyncio.to_thread(gallery.thumbnail, request.path_params["name"])

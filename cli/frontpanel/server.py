@@ -38,7 +38,7 @@ class FrontPanel:
         port = int(self._socket.getsockname()[1])
         token = secrets.token_urlsafe(16)
         self.url = f"http://127.0.0.1:{port}/{token}/"
-        self._board = Board(self._deserted)
+        self._board = Board(self._let_go)
         self._visitor = Visitor(paths.world_socket, self._seen)
         self._site: dict[str, Any] = {}
         self._plugs = Plugs(site)
@@ -119,7 +119,7 @@ class FrontPanel:
             self._board.show("site", self._site)
         return self._site
 
-    def _deserted(self) -> None:
+    def _let_go(self) -> None:
         """A page that goes away takes its fingers with it."""
         errand = asyncio.ensure_future(self._visitor.let_go())
         self._errands.add(errand)

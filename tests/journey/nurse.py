@@ -21,6 +21,9 @@ _LOOK: Final = 0.005
 _AGAIN: Final = 2.2
 """A CONSENT within 2 s of the last one means nothing."""
 
+_UNSEEN: Final = 1.5
+"""After so many seconds without an answer a press was none."""
+
 _MENU: Final = {"BACK", "UNDO LAST", "UNDO ALL", "+TEACHING", "EMERGENCY", "NO", "PROXY"}
 
 Enough = Callable[[], bool]
@@ -121,22 +124,38 @@ class Nurse:
         for _ in range(8):
             view = self.wait_until(in_menu, "a menu to be open", 5)
             if view.words == item:
-                self.press("capture")
-                self.wait_until(lambda now: not in_menu(now), f"{item} to be chosen", 5)
+                self._take_it(f"{item} to be chosen")
                 return
             self._next_item(view.words)
         raise AssertionError(f"the menu has no {item}")
 
     def _next_item(self, shown: tuple[str, ...]) -> None:
-        self.press("consent")
-        self.wait_until(lambda now: now.words != shown, f"another item than {shown}", 5)
+        """Press CONSENT; again when nothing came of it: a busy device may not see 50 ms.
+
+        Should the first one only have been slow, then an item was stepped over, and comes again.
+        """
+        pressed = 0.0
+
+        def another(now: View) -> bool:
+            nonlocal pressed
+            if now.words == shown and time.monotonic() - pressed > _UNSEEN:
+                self.press("consent")
+                pressed = time.monotonic()
+            return now.words != shown
+
+        self.wait_until(another, f"another item than {shown}", 10)
+
+    def _take_it(self, what: str) -> None:
+        """Choose what the menu shows: CAPTURE acts when pressed, so stay there until it has."""
+        self.down("capture")
+        self.wait_until(lambda now: not in_menu(now), what, 10)
+        self.up("capture")
 
     def _leave_menu(self) -> None:
         """Step to BACK and choose it, unless the menu is gone by itself meanwhile."""
         view = self.look()
         if view.words == ("BACK",):
-            self.press("capture")
-            self.wait_until(lambda now: not in_menu(now), "the menu to be gone", 5)
+            self._take_it("the menu to be gone")
         elif in_menu(view):
             self._next_item(view.words)
 

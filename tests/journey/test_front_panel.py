@@ -4,7 +4,6 @@ keyboard or a screen reader, who also pulls every plug."""
 import json
 import re
 import time
-from collections.abc import Iterator
 from http.client import HTTPConnection, HTTPResponse
 from io import BytesIO
 from pathlib import Path
@@ -16,125 +15,18 @@ import pytest
 import zxingcpp
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from playwright.sync_api import Browser, Locator, Page, expect
+from playwright.sync_api import Browser, expect
 
 from appliance.simulator import bands
 from base.errors import EnvironmentProblem
-from cli.frontpanel.plugs import PLUGS, Plugs
 from cli.frontpanel.server import FrontPanel
 from cli.virtual_site import Virtual, VirtualSite
 from tests.faults.shift import Shift
-from tests.journey.browser import PATIENCE_MS, chromium, opened
+from tests.journey.browser import opened
+from tests.journey.front import FINGER_MS, Front, shown_beside
 from tests.waiting import until
 from wire import events
 from wire.events import Basis, Level
-
-expect.set_options(timeout=PATIENCE_MS)
-
-FINGER_MS = 80
-CAMERA_SECONDS = 2.5
-
-
-@pytest.fixture(scope="module")
-def ward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shift]:
-    extra: dict[str, dict[str, object]] = {
-        "camera": {"deadline_seconds": CAMERA_SECONDS},
-    }
-    with Shift(tmp_path_factory.mktemp("front"), extra, cable=True) as shift:
-        yield shift.begin()
-
-
-@pytest.fixture(scope="module")
-def panel(ward: Shift) -> Iterator[FrontPanel]:
-    with FrontPanel(ward.site) as served:
-        yield served
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        yield found
-
-
-@pytest.fixture
-def shift(ward: Shift) -> Shift:
-    """Every plug is in and no window open before a test, and nothing has happened since."""
-    plugs = Plugs(ward.site)
-    for name, plug in PLUGS.items():
-        plugs.set(name, next(iter(plug.verbs)))
-    if not ward.nurse.look().online:
-        ward.site.keeper.kill("uplink")  # it would wait longer each time
-    ward.nurse.wait_until_up()
-    ward.nurse.remote.mend_screen()
-    ward.nurse.finish()
-    ward.read_the_screen()
-    until(ward.nurse.may_press_consent, 5, "a CONSENT to mean something again")
-    ward.mark()
-    return ward
-
-
-@pytest.fixture
-def page(shift: Shift, browser: Browser, panel: FrontPanel) -> Iterator[Page]:
-    with opened(browser, panel.url) as found:
-        expect(found.locator("#link")).to_have_text("The device is online")
-        yield found
-
-
-class Front:
-    """The page by the names that are on it."""
-
-    def __init__(self, page: Page) -> None:
-        self.page = page
-        self.consent = page.get_by_role("button", name="CONSENT I asked; they agreed")
-        self.capture = page.get_by_role("button", name="CAPTURE take a photo")
-        self.screen = page.locator("#spoken")
-        self.lamp = page.locator("#lamp-words")
-
-    def press(self, button: Locator) -> None:
-        button.click(delay=FINGER_MS)
-
-    def says(self, *words: str) -> None:
-        for word in words:
-            expect(self.screen).to_contain_text(word)
-
-    def open_window(self, *words: str) -> None:
-        """Press CONSENT, again where the last one is less than two seconds ago."""
-        self.press(self.consent)
-        try:
-            expect(self.screen).to_contain_text("CARE ONLY", timeout=2500)
-        except AssertionError:
-            self.press(self.consent)
-        self.says("CARE ONLY", *(words or ("READY",)))
-
-    def end_window(self, shift: Shift) -> None:
-        shift.nurse.finish()
-        expect(self.lamp).to_have_text("Lamp off")
-
-    def photo(self, photo: bytes) -> Locator:
-        """The hospital's card for one photo."""
-        return self.page.locator("#photos li", has_text=photo.hex()[:16])
-
-    def plug(self, name: str) -> Locator:
-        return self.page.get_by_role("switch", name=name)
-
-
-@pytest.fixture
-def front(page: Page) -> Front:
-    return Front(page)
-
-
-def shown_beside(front: Front, shift: Shift) -> Image.Image:
-    """The latest photo's picture, once the hospital's side of the page shows it as FILED."""
-    fate = shift.wait_for_outcome("FILED")
-    assert fate.photo is not None
-    card = front.photo(fate.photo)
-    expect(card).to_contain_text("FILED")
-    image = card.locator("img")
-    image.scroll_into_view_if_needed()
-    until(lambda: image.evaluate("image => image.naturalWidth"), 20, "the picture to be shown")
-    (file,) = shift.site.record.glob(f"*/{fate.photo.hex()}.jpg")
-    return Image.open(BytesIO(file.read_bytes()))
-
 
 # The journey
 
@@ -319,103 +211,6 @@ def test_P2_the_webcam_is_looked_at_while_the_lamp_is_on(front: Front, shift: Sh
     expect(front.page.locator("#mirror")).to_be_hidden()
 
 
-# Plugs
-
-
-def test_the_network_cable_out_is_offline_and_back_in_it_heals(front: Front, shift: Shift) -> None:
-    front.plug("Network cable").click()
-    front.says("OFFLINE")
-    expect(front.page.locator("#link")).to_have_text("The device is offline")
-    front.open_window()
-    front.press(front.capture)
-    front.says("1 PHOTO")
-    front.end_window(shift)
-    front.says("SEALED", "KEEP OPEN", "OFFLINE")
-    front.plug("Network cable").click()
-    shown_beside(front, shift)
-    front.says("FILED")
-
-
-def test_P5_the_power_cut_before_a_photo_was_sent_says_lost_at_boot(
-    front: Front, shift: Shift
-) -> None:
-    front.plug("broker").click()
-    front.says("OFFLINE")
-    front.open_window()
-    front.press(front.capture)
-    front.says("1 PHOTO")
-    until(lambda: shift.on_its_way, 10, "the release")
-    front.plug("Power").click()
-    expect(front.page.locator("#link")).to_have_text("The device is off or starting")
-    front.says("The screen is dark.")
-    expect(front.lamp).to_have_text("Lamp off")
-    front.press(front.consent)  # nothing happens
-    front.plug("broker").click()
-    front.plug("Power").click()
-    front.says("LOST", "1 PHOTO", "TAKE AGAIN")
-    expect(front.page.locator("#work li.lost")).to_have_count(1)
-    assert len(shift.new(events.Lost)) == 1
-
-
-def test_a_camera_without_its_cable_is_a_fault_and_heals(front: Front, shift: Shift) -> None:
-    camera = front.page.get_by_label("Camera", exact=True)
-    camera.select_option("its cable is out")
-    expect(front.page.locator(".plug.bad")).to_have_count(1)
-    front.press(front.consent)
-    front.says("CAMERA", "FAULT")
-    camera.select_option("works")
-    expect(front.page.locator(".plug.bad")).to_have_count(0)
-    shift.wait_until_dark()
-    shift.read_the_screen()
-    front.open_window()
-
-
-def test_P5_a_camera_that_hangs_loses_the_photo_aloud(front: Front, shift: Shift) -> None:
-    front.page.get_by_label("Camera", exact=True).select_option("hangs at the next photo")
-    front.open_window()
-    front.press(front.capture)
-    front.says("LOST", "CAMERA")
-    expect(front.page.locator("#buzzer-words")).to_have_text("Silent")
-    front.page.get_by_label("Camera", exact=True).select_option("works")
-    shift.wait_until_dark()
-
-
-def test_P1_a_screen_that_fails_is_dark_and_takes_no_consent(front: Front, shift: Shift) -> None:
-    front.plug("Screen").click()
-    front.says("The screen is dark.")
-    front.press(front.consent)
-    expect(front.page.locator("#buzzer")).to_have_class(re.compile("on"))
-    assert not shift.new(events.Consent)
-    front.plug("Screen").click()
-    front.open_window()
-
-
-def test_a_full_spool_is_busy_and_free_again(front: Front, shift: Shift) -> None:
-    front.plug("Room for photos").click()
-    front.says("BUSY")
-    front.press(front.consent)
-    expect(front.lamp).to_have_text("Lamp off")
-    assert not shift.new(events.Consent)
-    front.plug("Room for photos").click()
-    expect(front.screen).not_to_contain_text("BUSY")
-    front.open_window()
-
-
-def test_a_clock_ten_years_ahead_ends_the_keys_and_one_behind_does_not(
-    front: Front, shift: Shift
-) -> None:
-    clock = front.page.get_by_label("Battery clock")
-    clock.select_option("10 years ahead")
-    front.says("KEYS", "EXPIRED")
-    clock.select_option("10 years behind")
-    expect(front.screen).not_to_contain_text("KEYS")
-    front.open_window()
-    front.press(front.capture)
-    shown_beside(front, shift)
-    clock.select_option("right")
-    expect(clock).to_have_value("right")
-
-
 # Who may use it
 
 
@@ -547,17 +342,3 @@ def test_it_is_bound_to_loopback_and_refuses_a_production_image(
         marker.touch()
         with pytest.raises(EnvironmentProblem, match="The front panel is only simulated"):
             FrontPanel(site)
-
-
-def test_both_buttons_held_on_the_keyboard_are_cleaning(front: Front, shift: Shift) -> None:
-    front.page.keyboard.down("c")
-    front.page.keyboard.down("v")
-    front.says("CLEANING")
-    front.page.keyboard.up("v")
-    front.page.keyboard.up("c")
-    # Thirty seconds are long; a power cut ends it as well.
-    front.plug("Power").click()
-    front.says("The screen is dark.")
-    front.plug("Power").click()
-    expect(front.page.locator("#link")).to_have_text("The device is online")
-    assert not shift.new(events.Consent)
