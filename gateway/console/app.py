@@ -151,6 +151,7 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
             sites=sites,
             objections=objections,
             reviews=reviews,
+            shares=shares,
             worklist=worklist,
             ledgers=ledgers,
             questions=questions,

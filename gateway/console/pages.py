@@ -240,6 +240,7 @@ class Pages:
             devices=self._devices(),
             presences=self._photos.presences(),
             epochs=self._photos.epochs(),
+            hooks=self._photos.hooks(),
         )
 
 

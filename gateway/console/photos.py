@@ -22,6 +22,7 @@ from gateway.sharing.shares import Share
 from gateway.sites import BodySiteRow
 from gateway.store import Filing, Photo, Presence, ReceiptRow, Store, Undo
 from gateway.uses import Standing, Use, Verdict, may
+from gateway.webhooks.outbox import Hook, hooks_of
 from wire import events, messages, signing
 from wire.ledger import EntryType, SignedEntry
 from wire.ledger_words import Numbers, meaning
@@ -105,6 +106,11 @@ class Photos:
         """Return what each device last said of itself."""
         with self._store.read() as session:
             return {row.device: row for row in session.scalars(select(Presence))}
+
+    def hooks(self) -> list[Hook]:
+        """Return how it stands with the receivers of webhooks."""
+        with self._store.read() as session:
+            return hooks_of(session)
 
     def epochs(self) -> keyset_uses.Epochs:
         """Return which keyset each device has, and which one they are told of."""

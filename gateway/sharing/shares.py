@@ -9,7 +9,7 @@ of asking.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Final
 
@@ -246,7 +246,8 @@ def _where(query: Select[ShareRow, WorkItem], which: Filter) -> Select[ShareRow,
         begin = datetime.combine(which.day, datetime.min.time(), UTC)
         query = query.where(
             ShareRow.at_ms >= int(begin.timestamp() * 1000),
-            ShareRow.at_ms < int((begin + timedelta(days=1)).timestamp() * 1000),
+            # In milliseconds: the last day that there is has no day after it.
+            ShareRow.at_ms < int(begin.timestamp() * 1000) + 86_400_000,
         )
     if which.recipient:
         query = query.where(ShareRow.recipient.icontains(which.recipient, autoescape=True))

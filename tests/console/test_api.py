@@ -22,6 +22,7 @@ ROOMS = {
     Area.WORKLIST: "/worklist",
     Area.LEDGERS: "/ledgers",
     Area.QUESTIONS: "/questions",
+    Area.SHARES: "/shares",
     Area.DEVICES: "/devices",
 }
 DAY_MS = 86_400_000
@@ -309,6 +310,33 @@ def test_after_an_objection_a_picture_needs_a_reason_that_is_on_record(
     assert nurse.get(f"{path}/picture").status_code == 200
     (note,) = console.hospital.rows("select note from viewings where what = 'reason'")
     assert note[0] == "the wound is infected (by the token of-nurse)"
+
+
+def test_a_share_is_found_and_ended(console: Console, officer: httpx2.Client) -> None:
+    photo = console.photos[1].hex
+    console.hospital.change(
+        "insert into shares (photo, recipient, reason, by, form, digest, at_ms, use, confirmed,"
+        " revoked_by, revoked_why) values (:p, 'Dr Osei', 'a second opinion', 'Nurse (nurse)',"
+        " 'pdf', :p, 1, 'share for a referral', '', '', '')",
+        p=photo,
+    )
+    (share,) = officer.get("/shares", params={"recipient": "Osei"}).json()["shares"]
+    assert share["photo"] == photo and share["revoked"] is None
+    path = f"/shares/{share['id']}/revocation"
+    assert officer.post(path, json={"reason": "sent to the wrong clinic"}).json()["revoked_by"]
+    assert "ended already" in said(officer.post(path, json={"reason": "again"}), 409)
+    assert officer.get(f"/photos/{photo}").json()["shares"][0]["revoked_why"]
+
+
+def test_a_receiver_that_was_not_told_is_named(console: Console, officer: httpx2.Client) -> None:
+    console.hospital.change(
+        "insert into webhook_outbox (hook, event, photo, body, made_ms, due_ms, attempts, problem)"
+        " values ('engine', 'msg_1', '', '', 1800000000000, 0, 1, 'engine did not <answer>')"
+    )
+    (hook,) = officer.get("/webhooks").json()
+    assert hook["waiting"] == 1 and hook["oldest"] == "2027-01-15T08:00:00Z"
+    page = console.sign_in("engineer").get("/devices").text
+    assert "Not told" in page and "engine did not &lt;answer&gt;" in page
 
 
 def test_P6_a_ledger_is_verified_and_taken_along(

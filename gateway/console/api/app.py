@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import Response
 from starlette.routing import Mount
 
-from gateway.console.api import evidence, photos, problems, work
+from gateway.console.api import evidence, photos, problems, shares, work
 from gateway.console.api.gate import DOCUMENT, Gate
 from gateway.console.api.problems import Fault, ProblemDetails, documented
 from gateway.console.api.rooms import SCHEME, Rooms
@@ -82,7 +82,7 @@ def _routes() -> FastAPI:
         redirect_slashes=False,
     )
     problems.install(app)
-    for room in (photos, work, evidence):
+    for room in (photos, work, shares, evidence):
         app.include_router(
             room.router,
             responses=_ALWAYS,

@@ -77,6 +77,17 @@ class ItemsAsked(Asked):
     limit: Annotated[int, Field(ge=1, le=MOST)] = 100
 
 
+class SharesAsked(Asked):
+    """Which shares; ``recipient`` and ``person`` (who shared it) are parts of names."""
+
+    recipient: Line = ""
+    person: Line = ""
+    photo: PhotoId | None = None
+    live: bool | None = None
+    cursor: Number | None = Field(None, description="`next` of the page before")
+    limit: Annotated[int, Field(ge=1, le=MOST)] = 100
+
+
 class EntriesAsked(Asked):
     """From which entry of a ledger on."""
 

@@ -15,7 +15,6 @@ from gateway.console.audit import What
 from gateway.console.ledgers import PAGE, Head
 from gateway.console.questions import Question
 from gateway.console.roles import areas_of
-from gateway.webhooks.outbox import hooks_of
 
 router: Final = APIRouter()
 DeviceId = Annotated[str, StringConstraints(pattern=r"^[a-z0-9-]{1,32}$")]
@@ -142,8 +141,7 @@ def devices(rooms: Ours, caller: OfDevices) -> list[shapes.Device]:
 def webhooks(rooms: Ours, caller: OfDevices) -> list[shapes.Webhook]:
     """Tell how it stands with the receivers of webhooks."""
     caller.saw(What.DEVICES, "webhooks")
-    with rooms.store.read() as session:
-        return [of(shapes.Webhook, hook) for hook in hooks_of(session)]
+    return [of(shapes.Webhook, hook) for hook in rooms.photos.hooks()]
 
 
 def _head(rooms: Rooms, device: str, ledger: str) -> Head:

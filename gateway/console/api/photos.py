@@ -89,6 +89,7 @@ def one_photo(rooms: Ours, caller: OfPhotos, photo: PhotoId) -> shapes.Photo:
         sites=[of(shapes.SiteSaid, one) for one in rooms.sites.history(photo)],
         objections=[_objection(one) for one in rooms.objections.of(photo)],
         reviews=[of(shapes.Review, one) for one in rooms.reviews.of(photo)],
+        shares=[of(shapes.Share, one) for one in rooms.shares.of(photo)],
     )
 
 

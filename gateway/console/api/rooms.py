@@ -24,6 +24,7 @@ from gateway.finding import Finder
 from gateway.lightbox import Lightbox
 from gateway.objections import Objections
 from gateway.reviews import Reviews
+from gateway.sharing.shares import Shares
 from gateway.sites import Sites
 from gateway.store import Store
 from gateway.worklist_desk import Worklist
@@ -42,6 +43,7 @@ class Rooms:
     sites: Sites
     objections: Objections
     reviews: Reviews
+    shares: Shares
     worklist: Worklist
     ledgers: Ledgers
     questions: Questions
@@ -104,4 +106,5 @@ OfWorklist = Annotated[Caller, Depends(May(Area.WORKLIST))]
 OfLedgers = Annotated[Caller, Depends(May(Area.LEDGERS))]
 OfQuestions = Annotated[Caller, Depends(May(Area.QUESTIONS))]
 OfDevices = Annotated[Caller, Depends(May(Area.DEVICES))]
+OfShares = Annotated[Caller, Depends(May(Area.SHARES))]
 OfDecisions = Annotated[Caller, Depends(May(Area.DECISIONS))]

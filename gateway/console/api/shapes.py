@@ -157,6 +157,32 @@ class Review(Shape):
     note: str
 
 
+class Share(Shape):
+    """A photo given to somebody outside. ``item``: somebody asks there for the copy's end."""
+
+    id: int
+    photo: str
+    recipient: str
+    reason: str
+    by: str
+    form: str
+    digest: str
+    at: datetime | None
+    use: str
+    revoked: datetime | None
+    revoked_by: str
+    revoked_why: str
+    item: int | None
+    answer: str
+
+
+class Shares(Shape):
+    """A page of shares, the newest first."""
+
+    shares: list[Share]
+    next: int | None
+
+
 class Picture(Shape):
     """Whether the picture is shown to this token's owner, and why not."""
 
@@ -180,6 +206,7 @@ class Photo(Shape):
     sites: list[SiteSaid]
     objections: list[Objection]
     reviews: list[Review]
+    shares: list[Share]
 
 
 class Patient(Shape):
