@@ -148,6 +148,10 @@ def test_filters_choose_and_wrong_ones_are_said(console: Console) -> None:
     assert "0 photos" in client.get("/?day=2023-11-15").text
     assert "A day must be like" in client.get("/?day=yesterday").text
     assert client.get("/?state=eaten").status_code == 400
+    officer = console.sign_in("officer")
+    for path in ("/", "/shares", "/questions/bed"):
+        last = officer.get(path, params={"day": "9999-12-31", "bed": "12"})
+        assert last.status_code == 200, "no day comes after it"
 
 
 def test_pictures_are_the_ones_that_were_sealed(console: Console) -> None:
