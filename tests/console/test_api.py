@@ -336,7 +336,7 @@ def test_a_receiver_that_was_not_told_is_named(console: Console, officer: httpx2
     (hook,) = officer.get("/webhooks").json()
     assert hook["waiting"] == 1 and hook["oldest"] == "2027-01-15T08:00:00Z"
     page = console.sign_in("engineer").get("/devices").text
-    assert "Not told" in page and "engine did not &lt;answer&gt;" in page
+    assert "Behind" in page and "engine did not &lt;answer&gt;" in page
 
 
 def test_P6_a_ledger_is_verified_and_taken_along(
