@@ -381,21 +381,34 @@ def _share(commands: _Command) -> None:
 On the gateway's machine, with its keys. Refused unless the table of uses allows it (not after an
 objection). Logged with recipient and reason before the file is written. The file opens with six
 words, made here and shown once: a PDF in any reader, or a web page in a desktop browser, offline.
+
+A teaching copy (--teaching, where the patient agreed to that) names nobody and has no pass-phrase.
+It is made anew from its pixels without what --black and --keep take out, looked at, and confirmed.
 """,
         """\
   wardseal share 91ab...02 --to "Dr A. Osei, Hill Clinic" --reason "second opinion" \\
       --by "J. Doe" --config gateway.toml -o photo.pdf
   wardseal share 91ab...02 --to "Dr A. Osei, Hill Clinic" --reason "second opinion" \\
       --by "J. Doe" --form html --config gateway.toml -o photo.html
+  wardseal share 91ab...02 --to "Prof. Lind" --reason "lecture" --by "J. Doe" --form jpg \\
+      --teaching --black 0,0,800,300 --look --config gateway.toml -o look.jpg
+  wardseal share 91ab...02 --to "Prof. Lind" --reason "lecture" --by "J. Doe" --form jpg \\
+      --teaching --black 0,0,800,300 --looked-at 5d0c...e1 --config gateway.toml -o lesson.jpg
 """,
     )
     share.add_argument("photo", metavar="PHOTO", help="the photo's id")
     share.add_argument("--to", required=True, metavar="TEXT", help="the one person it is for")
     share.add_argument("--reason", required=True, metavar="TEXT")
     share.add_argument("--by", required=True, metavar="TEXT", help="who shares it")
-    share.add_argument("--form", choices=["pdf", "html"], default="pdf")
+    share.add_argument("--form", choices=["pdf", "html", "jpg", "dcm"], default="pdf")
     share.add_argument("--config", required=True, type=Path, metavar="FILE")
     share.add_argument("-o", "--output", type=Path, required=True, metavar="OUT")
+    share.add_argument("--teaching", action="store_true", help="a copy that names nobody")
+    box = "X,Y,W,H"
+    share.add_argument("--black", action="append", metavar=box, help="black this part out")
+    share.add_argument("--keep", metavar=box, help="keep only this part")
+    share.add_argument("--look", action="store_true", help="only write the copy to look at")
+    share.add_argument("--looked-at", metavar="SHA256", help="the copy that you have looked at")
     share.set_defaults(run="cli.share:share")
 
 

@@ -150,7 +150,8 @@ def _facts(record: Record, style: Style) -> list[tuple[str, str]]:
     rows = [(words["patient"], name), (words["named_by"], whose.how)]
     if whose.encounter is not None:
         rows.append((words["encounter"], whose.encounter.number))
-    rows.append((words["bed"], record.bed))
+    if record.bed:
+        rows.append((words["bed"], record.bed))
     if whose.site is not None:
         side = words.get(whose.site.side, whose.site.side)
         rows.append((words["site"], ", ".join(part for part in (whose.site.display, side) if part)))

@@ -8,13 +8,15 @@ from pathlib import Path
 PROGRAM = [sys.executable, "-P", "-m", "cli"]
 
 
-def wardseal(*words: str | Path, where: Path | None = None) -> subprocess.CompletedProcess[str]:
+def wardseal(
+    *words: str | Path, where: Path | None = None, stdin: str = ""
+) -> subprocess.CompletedProcess[str]:
     """Run ``wardseal`` to its end; whatever it was given, nobody may see a traceback."""
     done = subprocess.run(
         [*PROGRAM, *map(str, words)],
         cwd=where,
         env={**os.environ, "COLUMNS": "100"},
-        stdin=subprocess.DEVNULL,
+        input=stdin,
         capture_output=True,
         text=True,
         timeout=60,

@@ -11,6 +11,7 @@ import pytest
 from tests.cli.program import wardseal
 from tests.gateway.bedside import Device, Photo
 from tests.gateway.hospital import Hospital
+from tests.gateway.lesson import teach
 
 
 @pytest.fixture
@@ -120,3 +121,26 @@ def test_a_photo_that_is_not_there_and_a_file_that_is(
     out.write_text("mine")
     assert "exists already" in wardseal(*words(hospital, photo, out)).stderr
     assert out.read_text() == "mine"
+
+
+def test_a_teaching_copy_needs_its_level_a_look_and_four_answers(
+    hospital: Hospital, device: Device, photo: Photo, tmp_path: Path
+) -> None:
+    taught = teach(hospital, device)
+    hospital.close()
+    out, look = tmp_path / "lesson.jpg", tmp_path / "look.jpg"
+    usual = ("--teaching", "--form", "jpg", "--black", "8,8,16,16")
+    assert (
+        "consent was given for care"
+        in wardseal(*words(hospital, photo, look, *usual, "--look")).stderr
+    )
+    assert "looked at first" in wardseal(*words(hospital, taught, out, *usual)).stderr
+    seen = wardseal(*words(hospital, taught, look, *usual, "--look"))
+    digest = seen.stdout.strip()
+    assert digest == hashlib.sha256(look.read_bytes()).hexdigest(), seen.stderr
+    give = words(hospital, taught, out, *usual, "--looked-at", digest)
+    refused = wardseal(*give, stdin="none\nnone\na tattoo\n")
+    assert "tattoo was not confirmed" in refused.stderr and shares(hospital) == []
+    done = wardseal(*give, stdin="none\n" * 4)
+    assert done.returncode == 0, done.stderr
+    assert out.read_bytes() == look.read_bytes() and len(shares(hospital)) == 1

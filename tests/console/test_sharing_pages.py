@@ -12,11 +12,8 @@ import pytest
 from PIL import Image
 
 from tests.console.reception import Console, csrf_of
-from tests.gateway.bedside import Photo, jpeg
-from wire import events
-from wire.attestation import commitment
-from wire.envelope import Private
-from wire.events import Basis, Level
+from tests.gateway.bedside import Photo
+from tests.gateway.lesson import teach
 
 GIVEN = {"to": "Dr Osei, Hill Clinic", "reason": "second opinion", "form": "pdf"}
 _PHRASE = re.compile(r'class="phrase"[^>]*>([a-z-]+(?: [a-z-]+){5})<')
@@ -158,26 +155,10 @@ def test_governance_finds_and_ends_a_share_and_the_answer_stands_in_the_story(
     assert "shares" in looked and "share ended" in looked
 
 
-def teach(console: Console) -> Photo:
-    device, salt = console.ward_device, bytes(range(32))
-    device.consent()
-    wording = events.Wording("W1", "en", bytes(32))
-    consent = device.write(events.Consent(Level.TEACHING, Basis.AGREED, wording))
-    badge = commitment(salt, "N-17")
-    device.write(events.Attest(consent.digest, badge))
-    intent = device.write(events.Intent(consent.digest, Level.TEACHING, Basis.AGREED, badge))
-    private = Private(bed="W3-12", quality={"sharp": 80}, badge="N-17", salt=salt)
-    picture = jpeg(64, 48, seed=99)
-    photo = device.photo(picture, consent=consent, intent=intent, private=private)
-    console.hospital.sync(device, device.batch())
-    assert console.hospital.receive(device, photo).status == "FILED"
-    return photo
-
-
 @pytest.fixture(scope="module")
 def teaching(open_console: Console) -> Photo:
     """A photo that may be used for teaching: agreed, attested, at that level."""
-    return teach(open_console)
+    return teach(open_console.hospital, open_console.ward_device)
 
 
 Give = Callable[..., Any]
