@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 from base.errors import WardsealError
-from base.turbojpeg import bound
 from gateway.decoding import WORDS, Life
 from gateway.sharing import redactor
 
 MOST: Final = 40
 _SECONDS: Final = 20.0
+_EDGES: Final = 2 * 1024 * 1024
 _ZEROS: Final = bytes(1024 * 1024)
 _OK: Final = re.compile(r"ok ([1-9][0-9]{0,4}) ([1-9][0-9]{0,4}) ([1-9][0-9]{0,8})")
 _BOX: Final = re.compile(r"\s*,\s*".join([r"([0-9]{1,5})"] * 4))
@@ -86,7 +86,8 @@ class Redacted:
 
 def redact(jpeg: memoryview, plan: Plan, *, pixels: int) -> Redacted:
     """Have a picture of at most ``pixels`` made anew. Raises NotRedacted, EnvironmentProblem."""
-    room = max(len(jpeg), pixels * 3 // 2, bound(64, 64))
+    # What comes back stands in the same memory: three bytes a pixel, whole blocks, at the worst.
+    room = max(len(jpeg), pixels * 3 + _EDGES)
     memory = os.memfd_create("redacted", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
         os.ftruncate(memory, room)

@@ -11,6 +11,7 @@ import os
 from typing import Final
 
 from base.errors import WardsealError
+from base.memory import wipe
 from base.turbojpeg import Decoder, Encoder, Subsampling, bound, plane_sizes
 from gateway import markers, sandbox
 from gateway.decoder import LONGEST_SIDE, READY
@@ -70,7 +71,7 @@ class _Hands:
                     if self._decoder.header(data).subsampling is not Subsampling.S420:
                         return "undecodable"
                     self._decoder.decode_yuv(data, frame)
-                view[:] = bytes(len(view))
+                wipe(view)
                 planes = _planes(frame, width, height)
                 for box in black:
                     _blacken(planes, width, height, box)
@@ -97,7 +98,7 @@ class _Hands:
             quality=QUALITY,
             out=out,
         )
-        out[length:] = bytes(len(out) - length)
+        wipe(out[length:])
         return f"ok {width} {height} {length}"
 
 

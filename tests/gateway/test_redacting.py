@@ -46,6 +46,15 @@ def test_what_is_blacked_out_is_black_and_the_rest_is_the_picture() -> None:
     assert max(apart) < 4
 
 
+def test_a_picture_as_large_as_the_sensor_is_made_anew() -> None:
+    out = io.BytesIO()
+    Image.effect_noise((4056, 3040), 60).convert("RGB").save(out, "jpeg", quality=92)
+    plan = Plan.of("", "100,100,1000,1000")
+    made = redact(memoryview(bytearray(out.getvalue())), plan, pixels=16_000_000)
+    assert (made.width, made.height) == (4056, 3040)
+    assert max(pixels_of(made.jpeg).crop((116, 116, 1084, 1084)).convert("L").tobytes()) == 0
+
+
 def test_nothing_of_what_was_taken_out_is_left_whatever_it_was() -> None:
     """Two pictures that differ only where it is blacked out or cut off give the same bytes."""
     one, other = pixels_of(noisy(seed=1)), pixels_of(noisy(seed=1))
