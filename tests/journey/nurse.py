@@ -21,6 +21,9 @@ _LOOK: Final = 0.005
 _AGAIN: Final = 2.2
 """A CONSENT within 2 s of the last one means nothing."""
 
+_DEAD: Final = 1.2
+"""A menu that closes by itself leaves CAPTURE without a meaning for a second."""
+
 _UNSEEN: Final = 1.5
 """After so many seconds without an answer a press was none."""
 
@@ -48,6 +51,7 @@ class Nurse:
         self._remote: Remote | None = None
         self._pressed = 0.0
         self._let_go = 0.0
+        self._menu_seen = 0.0
 
     @property
     def remote(self) -> Remote:
@@ -188,9 +192,10 @@ class Nurse:
     def _finished(self) -> bool:
         view = self.look()
         if in_menu(view):
+            self._menu_seen = time.monotonic()
             self._leave_menu()
         elif view.alive and not view.open and not view.lamp:
-            return True
+            return time.monotonic() - self._menu_seen > _DEAD
         elif view.open and self.may_press_consent():
             self._reads()
             self._pressed = time.monotonic()
