@@ -5,7 +5,7 @@ the bell rings (gateway.bell). A HELD photo is then filed by the same path as an
 same sealed bytes, and gets a later receipt with a higher number. A filed one is moved by two
 people: one asks, with a reason; a second one decides. Then it is filed anew under the next
 assignment number, and entered in error under the one before, in every record system: the new place
-first, so that at no time it is nowhere (gateway.filing.cabinet).
+first, where that works at once (gateway.filing.cabinet).
 """
 
 import logging

@@ -65,6 +65,7 @@ missing_packages() { # missing_packages runtime|full|dev|image|interop: Debian's
     has_program dciodvfy || echo dicom3tools
     has_program chromium || echo chromium
     has_program firefox-esr || echo firefox-esr
+    has_program curl || echo curl
     has_program qpdf || echo qpdf
     has_program pdftoppm || echo poppler-utils
     has_postgresql || echo postgresql

@@ -225,7 +225,8 @@ class Cabinet:
 
         Where it was another patient's, it is in error; where it was the same patient's and stay,
         and more is known of it by now, it is replaced. The followers of all record systems carry
-        it out, the new place first: at no time is the photo nowhere. ``wake`` them after the
+        it out, the new place first. A new place that cannot be filed yet does not keep a photo in
+        another patient's chart; the sealed copy is kept until it can be. ``wake`` them after the
         transaction.
         """
         now, due_ms = self.assigned(session, photo, number), self._clock()

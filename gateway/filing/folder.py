@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Final
 
 from base.durable import fsync_dir, write_all, write_atomic
+from base.errors import ConfigError
 from base.memory import wipe_file
 from gateway.filing.base import Filed, FilingError
 from gateway.filing.record import Assignment, Record
@@ -44,7 +45,10 @@ class Folder:
 
     def __init__(self, root: Path) -> None:
         self._root = root
-        root.mkdir(mode=0o750, parents=True, exist_ok=True)
+        try:
+            root.mkdir(mode=0o750, parents=True, exist_ok=True)
+        except OSError as e:
+            raise ConfigError("filing.folder", f"{root} cannot be a folder: {e.strerror}") from e
         self._staging = root / ".arriving"
         self._staged: dict[str, Future[None]] = {}
         self._writer = ThreadPoolExecutor(1, thread_name_prefix="folder")

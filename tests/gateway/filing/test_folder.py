@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from base.errors import ConfigError
 from gateway.filing.base import FilingError, Sink
 from gateway.filing.folder import Folder
 from gateway.filing.record import Assignment, Encounter, Patient, Record, Site
@@ -230,3 +231,9 @@ def test_what_a_crash_left_staged_is_removed_when_it_is_old(tmp_path: Path) -> N
     os.utime(old, (0, 0))
     Folder(tmp_path / "record").close()
     assert list(staging.iterdir()) == [young]
+
+
+def test_a_folder_that_cannot_be_one_names_the_setting(tmp_path: Path) -> None:
+    (tmp_path / "record").write_text("a file")
+    with pytest.raises(ConfigError, match=r"filing\.folder.*cannot be a folder"):
+        Folder(tmp_path / "record")
