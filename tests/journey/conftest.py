@@ -48,6 +48,7 @@ def shift(ward: Shift) -> Shift:
     ward.nurse.remote.mend_screen()
     ward.nurse.finish()
     ward.read_the_screen()
+    until(ward.nurse.may_press_consent, 5, "a CONSENT to mean something again")
     ward.mark()
     return ward
 
@@ -56,7 +57,6 @@ def shift(ward: Shift) -> Shift:
 def page(shift: Shift, browser: Browser, panel: FrontPanel) -> Iterator[Page]:
     with opened(browser, panel.url) as found:
         expect(found.locator("#link")).to_have_text("The device is online")
-        until(shift.nurse.may_press_consent, 5, "a CONSENT to mean something again")
         yield found
 
 

@@ -5,6 +5,7 @@ one thing, and looks again. ``enough`` is asked between two looks; when it says 
 in the middle of whatever she was at.
 """
 
+import re
 import time
 from collections.abc import Callable
 from dataclasses import replace
@@ -39,6 +40,8 @@ def never() -> bool:
 
 def in_menu(view: View) -> bool:
     """Whether a menu is open: it shows one item and nothing else."""
+    if re.fullmatch(r"UNDO [0-9]{2}:[0-9]{2}", " ".join(view.words)):
+        return True  # outside a window
     return view.words[:1] != () and view.words[0] in _MENU and view.words[1:] in ((), ("CAPACITY",))
 
 
