@@ -7,6 +7,7 @@ the PDF to standard output. The picture is reached under ``/proc/self/fd`` and i
 """
 
 import json
+import os
 import resource
 import sys
 from pathlib import Path
@@ -45,6 +46,9 @@ def main() -> int:
     """One report from standard input to standard output; 1 with one line when it cannot be set."""
     resource.setrlimit(resource.RLIMIT_AS, (_MEMORY, _MEMORY))
     resource.setrlimit(resource.RLIMIT_CPU, (_SECONDS, _SECONDS))
+    # Typst would start a thread for each processor, and one page has no use for more than two; on
+    # a large server they would be more than the unit's TasksMax= lets it have.
+    os.environ["RAYON_NUM_THREADS"] = "2"
     try:
         pdf = typeset(json.load(sys.stdin.buffer))
     except (RuntimeError, ValueError, MemoryError) as e:

@@ -6,6 +6,7 @@ As with looking at a photo (gateway.decoding), nobody who has a key or a session
 import fcntl
 import os
 import re
+import threading
 from dataclasses import dataclass
 from typing import Final, Self
 
@@ -15,6 +16,8 @@ from gateway.sharing import redactor
 
 MOST: Final = 40
 _SECONDS: Final = 20.0
+_AT_ONCE: Final = threading.BoundedSemaphore(2)
+"""Each takes some nine bytes for every pixel; who else wants a copy waits for his turn."""
 _EDGES: Final = 2 * 1024 * 1024
 _ZEROS: Final = bytes(1024 * 1024)
 _OK: Final = re.compile(r"ok ([1-9][0-9]{0,4}) ([1-9][0-9]{0,4}) ([1-9][0-9]{0,8})")
@@ -86,6 +89,11 @@ class Redacted:
 
 def redact(jpeg: memoryview, plan: Plan, *, pixels: int) -> Redacted:
     """Have a picture of at most ``pixels`` made anew. Raises NotRedacted, EnvironmentProblem."""
+    with _AT_ONCE:
+        return _redact(jpeg, plan, pixels)
+
+
+def _redact(jpeg: memoryview, plan: Plan, pixels: int) -> Redacted:
     # What comes back stands in the same memory: three bytes a pixel, whole blocks, at the worst.
     room = max(len(jpeg), pixels * 3 + _EDGES)
     memory = os.memfd_create("redacted", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)

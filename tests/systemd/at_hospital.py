@@ -3,18 +3,23 @@
 Run by the service manager in there, as root. Leaves ``results.json``; test_hospital.py judges.
 """
 
+import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
 
 import httpx2
 
+from appliance.simulator.bands import BADGE, badge
 from appliance.simulator.remote import Remote
 from cli.virtual_site import Virtual, VirtualSite
 from gateway.console import accounts
 from gateway.console.roles import Role
+from gateway.sharing.teaching import CHECKS
+from tests.journey.nurse import Nurse
 from tests.systemd.container import CHECKOUT, MOVED_PYTHON
 from tests.systemd.on_board import (
     finish_window,
@@ -63,14 +68,34 @@ def moved_python() -> None:
     systemctl("daemon-reload")
 
 
+def a_teaching_photo(site: VirtualSite, number: int) -> None:
+    """As large as the sensor, agreed to for teaching, and attested by a badge."""
+    nurse = Nurse(site)
+    nurse.open_window()
+    site.world.hold(badge(BADGE, site.state / "props"))
+    nurse.wait_for_words("BADGE OK")
+    site.world.hold()
+    nurse.hold("consent", for_words=("BACK",))
+    nurse.choose("+TEACHING")
+    nurse.wait_until(lambda view: view.ready, "the camera to be ready")
+    assert nurse.capture()
+    arrived(number)
+    nurse.finish()
+    nurse.close()
+
+
 def a_photo(ward: Remote, number: int) -> None:
     open_window(ward)
     press(ward, "capture")
+    arrived(number)
+    finish_window(ward)
+
+
+def arrived(number: int) -> None:
     until(lambda: len(list(RECORD.rglob("*.jpg"))) == number, 40, "the photo in the record")
     until(lambda: len(list(RECORD.rglob("*.pdf"))) == number, 40, "its report")
     until(lambda: len(list((STATE / "opened").glob("*.small.jpg"))) == number, 20, "its picture")
     systemctl("is-active", GATEWAY_UNIT)
-    finish_window(ward)
 
 
 def answers() -> bool:
@@ -81,14 +106,39 @@ def answers() -> bool:
 
 
 def look_at_it() -> None:
-    """Somebody signs in and looks; the console writes into the gateway's database."""
+    """Somebody signs in, looks and shares; the console writes into the gateway's database."""
     (jpeg,) = RECORD.rglob("*.jpg")
-    with httpx2.Client(base_url=ORIGIN, headers={"origin": ORIGIN}, timeout=20) as client:
+    with httpx2.Client(base_url=ORIGIN, headers={"origin": ORIGIN}, timeout=40) as client:
         words = {"login": "jo", "password": PASSWORD, "next": "/"}
         results["signed in"] = client.post("/sign-in", data=words).status_code
         results["the page names the photo"] = jpeg.stem in client.get("/").text
         picture = client.get(f"/photos/{jpeg.stem}/picture.jpg")
         results["picture"] = (picture.status_code, picture.content == jpeg.read_bytes())
+        share_it(client, f"/photos/{jpeg.stem}")
+
+
+def share_it(client: httpx2.Client, photo: str) -> None:
+    """Both ways out start a process of their own: the typesetter, and the redactor in its walls."""
+    given = {"to": "Dr Osei, Hill Clinic", "reason": "second opinion"}
+    asked = client.get(f"{photo}/share")
+    shared = client.post(f"{photo}/share", data={**_hidden(asked.text), **given, "form": "pdf"})
+    results["shared"] = (shared.status_code, _file(client, shared.text)[:5].decode("latin-1"))
+    part: dict[str, str | int] = {"x": 8, "y": 8, "w": 400, "h": 300, "do": "black"}
+    preview = client.get(f"{photo}/teaching", params=part)
+    results["teaching copy"] = preview.status_code
+    form = {**_hidden(preview.text), **{f"no-{name}": "yes" for name in CHECKS}, **given}
+    left = client.post(f"{photo}/teaching", data={**form, "form": "jpg"})
+    digest = hashlib.sha256(_file(client, left.text)).hexdigest()
+    results["what was looked at left"] = digest == form.get("digest")
+
+
+def _hidden(page: str) -> dict[str, str]:
+    return dict(re.findall(r'name="(csrf|once|digest|keep|black)" value="([^"]*)"', page))
+
+
+def _file(client: httpx2.Client, page: str) -> bytes:
+    found = re.search(r'href="(/shares/file/[0-9a-f]{32})"', page)
+    return client.get(found[1]).content if found else page.encode()
 
 
 def doors(unit: str, user: str, paths: list[Path]) -> dict[str, str]:
@@ -147,7 +197,7 @@ def keys_at_rest() -> None:
 
 
 def story() -> None:
-    made = Virtual(width=1280, height=960, release_seconds=0.2)
+    made = Virtual(release_seconds=0.2)
     with VirtualSite(Path("/tmp/site"), made) as site:
         site.start_broker()
         give_keys(site)
@@ -156,7 +206,7 @@ def story() -> None:
         site.device.power_on()
         ward = Remote.connect(site.device.config.paths.world_socket, 30)
         until(lambda: ward.view.online, 30, "the device to be online")
-        a_photo(ward, 1)
+        a_teaching_photo(site, 1)
         systemctl("start", CONSOLE_UNIT)
         until(answers, 30, "the console to answer")
         look_at_it()

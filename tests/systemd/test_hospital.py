@@ -46,9 +46,12 @@ def test_what_is_relaxed_has_its_reason_beside_it_and_the_allocator_is_set() -> 
     for name, text in ALLOCATOR_ENV.items():
         assert f"{name}={text}" in values(UNITS / "wardseal-gateway.service", "Environment")
     for text in (gateway, (UNITS / "wardseal-console.service").read_text()):
-        for setting in ("RestrictAddressFamilies=AF_UNIX AF_INET",):
+        for setting in (
+            "RestrictAddressFamilies=AF_UNIX AF_INET",
+            "SystemCallFilter=@system-service seccomp",
+        ):
             before = text[: text.index(setting)].rstrip("\n").rpartition("\n\n")[2]
-            assert before.startswith("# Relaxed: "), setting
+            assert "\n# Relaxed: " in f"\n{before}", setting
 
 
 @pytest.fixture(scope="module")
@@ -74,6 +77,15 @@ def test_P5_a_photo_is_filed_and_looked_at_within_the_walls(hospital: dict[str, 
     assert hospital["picture"] == [200, True]
     assert hospital["database"] == "wardseal-gateway 0660"
     assert set(hospital["restarts"].values()) == {"0"}
+
+
+@pytest.mark.journey
+def test_P9_a_photo_leaves_as_pdf_and_a_teaching_copy_as_jpeg_from_within_the_walls(
+    hospital: dict[str, Any],
+) -> None:
+    assert hospital["shared"] == [200, "%PDF-"]
+    assert hospital["teaching copy"] == 200
+    assert hospital["what was looked at left"]
 
 
 @pytest.mark.journey
