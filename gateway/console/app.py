@@ -155,6 +155,8 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
             worklist=worklist,
             ledgers=ledgers,
             questions=questions,
+            inquiries=inquiries,
+            holds=holds,
             lightbox=lightbox,
             devices=registry.all,
         ),

@@ -39,6 +39,7 @@ class What(StrEnum):
     DECISION = "objection decided"
     REVIEW = "review asked"
     HOLD = "hold"
+    HOLDS = "holds"
     SHARES = "shares"
     SHARE_ENDED = "share ended"
     SIGN_IN = "sign-in"

@@ -3,7 +3,9 @@
 import re
 import subprocess
 import sys
+import zipfile
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from pathlib import Path
 from urllib.parse import quote
 
@@ -326,6 +328,39 @@ def test_a_share_is_found_and_ended(console: Console, officer: httpx2.Client) ->
     assert officer.post(path, json={"reason": "sent to the wrong clinic"}).json()["revoked_by"]
     assert "ended already" in said(officer.post(path, json={"reason": "again"}), 409)
     assert officer.get(f"/photos/{photo}").json()["shares"][0]["revoked_why"]
+
+
+def test_a_bed_on_a_day_is_answered_and_taken_along(
+    console: Console, officer: httpx2.Client, nurse: httpx2.Client, tmp_path: Path
+) -> None:
+    console.hospital.change("update photos set bed = '12'")
+    asked = {"bed": "12", "day": nurse.get("/photos").json()["photos"][0]["captured"][:10]}
+    said(nurse.get("/bedside", params=asked), 403)
+    answer = officer.get("/bedside", params=asked).json()
+    assert {each["photo"] for each in answer["photos"]} == {each.hex for each in console.photos}
+    for each in answer["photos"]:
+        assert {"CONSENT", "INTENT"} <= {entry["type"] for entry in each["entries"]}
+    bundle = officer.get("/bedside/bundle", params=asked)
+    with zipfile.ZipFile(BytesIO(bundle.content)) as found:
+        assert "wardseal-inquiry/SHA256SUMS" in found.namelist()
+    assert console.viewings()[-1][:2] == ("officer", "bundle")
+    assert officer.get("/bedside", params={**asked, "bed": "99"}).json()["photos"] == []
+
+
+def test_a_litigation_hold_is_set_listed_and_lifted(
+    console: Console, officer: httpx2.Client, nurse: httpx2.Client
+) -> None:
+    photo = console.photos[0].hex
+    said(nurse.get("/holds"), 403)
+    made = officer.post("/holds", json={"photo": photo, "reason": "claim 12/26"})
+    assert made.status_code == 201 and made.json() in officer.get("/holds").json()
+    both = {"photo": photo, "patient": "4711", "reason": "claim"}
+    assert "on one photo or on one patient" in said(officer.post("/holds", json=both), 409)
+    path = f"/holds/{made.json()['id']}/lifting"
+    assert officer.post(path, json={"reason": "settled"}).json()["lifted"]
+    assert "lifted already" in said(officer.post(path, json={"reason": "again"}), 409)
+    assert officer.get("/holds").json() == []
+    assert len(officer.get("/holds", params={"lifted": True}).json()) == 1
 
 
 def test_a_receiver_that_was_not_told_is_named(console: Console, officer: httpx2.Client) -> None:

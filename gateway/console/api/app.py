@@ -9,7 +9,7 @@ from fastapi.openapi.utils import get_openapi
 from fastapi.responses import Response
 from starlette.routing import Mount
 
-from gateway.console.api import evidence, photos, problems, shares, work
+from gateway.console.api import bedside, evidence, holds, photos, problems, shares, work
 from gateway.console.api.gate import DOCUMENT, Gate
 from gateway.console.api.problems import Fault, ProblemDetails, documented
 from gateway.console.api.rooms import SCHEME, Rooms
@@ -21,7 +21,7 @@ _ABOUT: Final = """\
 What the console does, for the hospital's own programs: docs/howto/api.md.
 
 Every answer that shows something is in the audit before it leaves, in the name of the token's
-owner. What is decided here is carried out by the gateway in its next round. Errors are
+owner. What is decided here is carried out by the gateway at once, as soon as it runs. Errors are
 application/problem+json (RFC 9457), and `detail` says what to do.
 """
 _ALWAYS: Final = documented(400, 401, 403, 413, 422, 429, 503)
@@ -82,7 +82,7 @@ def _routes() -> FastAPI:
         redirect_slashes=False,
     )
     problems.install(app)
-    for room in (photos, work, shares, evidence):
+    for room in (photos, work, shares, evidence, bedside, holds):
         app.include_router(
             room.router,
             responses=_ALWAYS,

@@ -88,6 +88,28 @@ class SharesAsked(Asked):
     limit: Annotated[int, Field(ge=1, le=MOST)] = 100
 
 
+class HoldsAsked(Asked):
+    """Which litigation holds."""
+
+    lifted: bool = Field(False, description="those that were lifted, too")
+
+
+class Holding(Asked):
+    """A litigation hold: on one photo or on one patient."""
+
+    photo: PhotoId | None = None
+    patient: Name | None = None
+    reason: Words
+
+
+class BedAsked(Asked):
+    """Which bed (of every ward, if ``ward`` is left out), and which day in UTC."""
+
+    ward: Line = ""
+    bed: Name
+    day: Day
+
+
 class EntriesAsked(Asked):
     """From which entry of a ledger on."""
 
@@ -95,7 +117,7 @@ class EntriesAsked(Asked):
 
 
 class Reason(Asked):
-    """Why somebody needs to see a photo after an objection."""
+    """Why it is done: to see a photo after an objection, to end a share, to lift a hold."""
 
     reason: Words
 

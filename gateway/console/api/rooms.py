@@ -21,8 +21,10 @@ from gateway.console.roles import MAY, Area
 from gateway.console.work import signature
 from gateway.devices import Device
 from gateway.finding import Finder
+from gateway.inquiry import Inquiries
 from gateway.lightbox import Lightbox
 from gateway.objections import Objections
+from gateway.retention import Holds
 from gateway.reviews import Reviews
 from gateway.sharing.shares import Shares
 from gateway.sites import Sites
@@ -47,6 +49,8 @@ class Rooms:
     worklist: Worklist
     ledgers: Ledgers
     questions: Questions
+    inquiries: Inquiries
+    holds: Holds
     lightbox: Lightbox
     devices: Callable[[], list[Device]]
 

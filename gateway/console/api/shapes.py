@@ -4,7 +4,7 @@ Programs should not mind new fields: they may come at any time, as may new words
 of states. What is here stays as it is within /api/v1.
 """
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict
@@ -346,6 +346,77 @@ class Webhook(Shape):
     oldest: datetime | None
     delivered: datetime | None
     problem: str
+
+
+class Hold(Shape):
+    """A litigation hold on a photo or a patient; it holds while ``lifted`` is null."""
+
+    id: int
+    photo: str | None
+    patient: str | None
+    by: str
+    reason: str
+    at: datetime | None
+    lifted_by: str | None
+    lifted: datetime | None
+
+
+class Looked(Shape):
+    """Somebody looked at a photo; ``note``: why, if that was asked."""
+
+    at: datetime | None
+    name: str
+    login: str
+    what: str
+    note: str
+
+
+class WrongChart(Shape):
+    """A chart that a photo was in by mistake, and who saw it there."""
+
+    patient: str
+    since: datetime | None
+    until: datetime | None
+    lookers: list[Looked]
+
+
+class Behind(Shape):
+    """A signed entry that stands behind an answer."""
+
+    entry: int
+    type: str
+
+
+class Answer(Shape):
+    """What is known of one photo. ``badge_proven``: the badge opens what the device signed."""
+
+    photo: str
+    device: str
+    ledger: str
+    at: datetime | None
+    clock: str
+    state: str
+    objection: str
+    level: str
+    basis: str
+    wording: str
+    badge: str
+    badge_proven: bool
+    patient: str
+    entries: list[Behind]
+    looked: list[Looked]
+    wrong_charts: list[WrongChart]
+    shares: list[Share]
+
+
+class Bedside(Shape):
+    """The photos of one bed on one day, oldest first; ``more``: there are more than 200."""
+
+    ward: str
+    bed: str
+    day: date
+    photos: list[Answer]
+    more: bool
 
 
 class BodyPart(Shape):
