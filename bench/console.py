@@ -120,6 +120,7 @@ def rows_of(devices: list[Device], photos: int) -> Iterator[Rows]:
                     "type": one.entry.type.value,
                     "raw": one.raw,
                     "chained": True,
+                    "stored_ms": at + 2000,
                 }
                 for one in (consent, intent, sealed)
             ],

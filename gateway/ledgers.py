@@ -46,8 +46,8 @@ log = logging.getLogger(__name__)
 _MEANINGFUL: Final = (EntryType.SEALED, EntryType.UNDO, EntryType.WIPED, EntryType.LOST)
 
 
-def row(signed: SignedEntry, *, chained: bool) -> dict[str, object]:
-    """Return an entry as it is stored: a row of ``LedgerEntry``."""
+def row(signed: SignedEntry, *, chained: bool, at_ms: int) -> dict[str, object]:
+    """Return an entry as it is stored, now (``at_ms``): a row of ``LedgerEntry``."""
     entry = signed.entry
     return {
         "device": entry.device,
@@ -57,6 +57,7 @@ def row(signed: SignedEntry, *, chained: bool) -> dict[str, object]:
         "type": entry.type.value,
         "raw": signed.raw,
         "chained": chained,
+        "stored_ms": at_ms,
     }
 
 
@@ -167,7 +168,7 @@ class Ledgers:
         if ahead is not None:
             ahead.chained = True
         else:
-            session.add(LedgerEntry(**row(signed, chained=True)))
+            session.add(LedgerEntry(**row(signed, chained=True, at_ms=self._clock())))
 
     def _begins(self, session: Session, signed: SignedEntry) -> None:
         """A new ledger must go on from the head of the last one that the hospital has."""

@@ -42,8 +42,10 @@ def remember(session: Session, proof: Proof, *, at_ms: int) -> list[Doubt]:
     numbers = [signed.entry.seq for signed in entries]
     numbered = {"device": device, "ledger": ledger, "numbers": numbers}
     known = {(seq, digest) for seq, digest in session.execute(_NUMBERED, numbered)}
-    if new := [ledgers.row(mine[place], chained=False) for place in mine.keys() - known]:
-        session.execute(_KEEP, new)
+    fresh = [mine[place] for place in mine.keys() - known]
+    if fresh:
+        rows = [ledgers.row(signed, chained=False, at_ms=at_ms) for signed in fresh]
+        session.execute(_KEEP, rows)
     doubts = []
     for seq in sorted({seq for seq, _ in known - mine.keys()}):
         why = f"the device signed two entries numbered {seq}"

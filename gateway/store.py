@@ -179,10 +179,14 @@ class ReceiptRow(Base):
     raw: Mapped[bytes] = mapped_column(LargeBinary)
 
 
+_ASKED_ABOUT: Final = "type IN ('CONSENT', 'INTENT', 'WINDOW')"
+
+
 class LedgerEntry(Base):
     """An entry that a device signed. Two digests for one number prove equivocation.
 
     ``chained`` is false for one that came ahead with a photo and is not yet part of the chain.
+    ``stored_ms``: when the hospital got it, by its own clock.
     """
 
     __tablename__ = "ledger_entries"
@@ -194,6 +198,14 @@ class LedgerEntry(Base):
             sqlite_where=text("type = 'KEYSET'"),
             postgresql_where=text("type = 'KEYSET'"),
         ),
+        # What the audit's questions read, the newest first, of all devices together.
+        Index(
+            "entries_by_time",
+            "type",
+            "stored_ms",
+            sqlite_where=text(_ASKED_ABOUT),
+            postgresql_where=text(_ASKED_ABOUT),
+        ),
     )
 
     device: Mapped[str] = mapped_column(NAME, primary_key=True)
@@ -203,6 +215,7 @@ class LedgerEntry(Base):
     type: Mapped[str] = mapped_column(String(16))
     raw: Mapped[bytes] = mapped_column(LargeBinary)
     chained: Mapped[bool]
+    stored_ms: Mapped[int] = mapped_column(BigInteger)
 
 
 class LedgerHead(Base):

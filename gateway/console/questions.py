@@ -5,6 +5,7 @@ They read the database only. Who asks them is written down like every other view
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import chain
 from typing import Final
 
 from sqlalchemy import func, select
@@ -22,6 +23,8 @@ from wire.events import Basis
 from wire.ledger import TYP_ENTRY, Entry, EntryType
 
 MOST: Final = 500
+_LOOKED_AT: Final = 10 * MOST
+"""How many of the newest consents, windows and presses of CAPTURE a question goes through."""
 _SECOND_NS: Final = 1_000_000_000
 
 
@@ -154,14 +157,17 @@ class Questions:
 
 def _entries(session: Session, *types: EntryType) -> list[Entry]:
     """Return the newest entries of some types; they were verified when they were stored."""
-    rows = session.scalars(
-        select(LedgerEntry.raw)
-        .where(LedgerEntry.type.in_([each.value for each in types]))
-        .order_by(LedgerEntry.device, LedgerEntry.ledger, LedgerEntry.seq.desc())
-        .limit(MOST * 10)
-    )
     found = []
-    for raw in rows:
+    raws = chain.from_iterable(
+        session.scalars(
+            select(LedgerEntry.raw)
+            .where(LedgerEntry.type == each.value)
+            .order_by(LedgerEntry.stored_ms.desc())
+            .limit(_LOOKED_AT)
+        )
+        for each in types
+    )
+    for raw in raws:
         _, payload = signing.untrusted(raw, typ=TYP_ENTRY)
         found.append(shapes.from_map(Entry, payload, "ledger entry"))
     return found
