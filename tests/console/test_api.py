@@ -352,15 +352,14 @@ def test_a_litigation_hold_is_set_listed_and_lifted(
 ) -> None:
     photo = console.photos[0].hex
     said(nurse.get("/holds"), 403)
-    made = officer.post("/holds", json={"photo": photo, "reason": "claim 12/26"})
-    assert made.status_code == 201 and made.json() in officer.get("/holds").json()
-    both = {"photo": photo, "patient": "4711", "reason": "claim"}
-    assert "on one photo or on one patient" in said(officer.post("/holds", json=both), 409)
+    theirs = officer.post("/patients/4711/holds", json={"reason": "claim 13/26"}).json()
+    made = officer.post(f"/photos/{photo}/holds", json={"reason": "claim 12/26"})
+    assert made.status_code == 201 and officer.get("/holds").json() == [made.json(), theirs]
     path = f"/holds/{made.json()['id']}/lifting"
     assert officer.post(path, json={"reason": "settled"}).json()["lifted"]
     assert "lifted already" in said(officer.post(path, json={"reason": "again"}), 409)
-    assert officer.get("/holds").json() == []
-    assert len(officer.get("/holds", params={"lifted": True}).json()) == 1
+    assert officer.get("/holds").json() == [theirs]
+    assert len(officer.get("/holds", params={"lifted": True}).json()) == 2
 
 
 def test_a_receiver_that_was_not_told_is_named(console: Console, officer: httpx2.Client) -> None:

@@ -94,14 +94,6 @@ class HoldsAsked(Asked):
     lifted: bool = Field(False, description="those that were lifted, too")
 
 
-class Holding(Asked):
-    """A litigation hold: on one photo or on one patient."""
-
-    photo: PhotoId | None = None
-    patient: Name | None = None
-    reason: Words
-
-
 class BedAsked(Asked):
     """Which bed (of every ward, if ``ward`` is left out), and which day in UTC."""
 
@@ -117,7 +109,7 @@ class EntriesAsked(Asked):
 
 
 class Reason(Asked):
-    """Why it is done: to see a photo after an objection, to end a share, to lift a hold."""
+    """Why it is done: to see a photo after an objection, to end a share, to hold."""
 
     reason: Words
 

@@ -5,7 +5,7 @@ from typing import Annotated, Final
 from fastapi import APIRouter, Query
 
 from gateway.console.api import shapes
-from gateway.console.api.asked import Holding, HoldsAsked, Number, Reason
+from gateway.console.api.asked import HoldsAsked, Name, Number, PhotoId, Reason
 from gateway.console.api.problems import documented
 from gateway.console.api.rooms import OfDecisions, Ours
 from gateway.console.api.shapes import of
@@ -23,19 +23,25 @@ def holds(
     return [of(shapes.Hold, hold) for hold in rooms.holds.holds(lifted=asked.lifted)]
 
 
-@router.post("/holds", status_code=201, responses=documented(409))
-def hold(rooms: Ours, caller: OfDecisions, said: Holding) -> shapes.Hold:
-    """Keep a photo, or everything of a patient, until the hold is lifted."""
-    made = rooms.holds.hold(
-        photo=said.photo, patient=said.patient, by=caller.name, reason=said.reason
-    )
-    caller.saw(What.HOLD, said.photo or said.patient or "")
+@router.post("/photos/{photo}/holds", status_code=201, responses=documented(409))
+def hold_photo(rooms: Ours, caller: OfDecisions, photo: PhotoId, said: Reason) -> shapes.Hold:
+    """Keep a photo until the hold is lifted."""
+    made = rooms.holds.hold(photo=photo, by=caller.name, reason=said.reason)
+    caller.saw(What.HOLD, photo)
     return of(shapes.Hold, made)
 
 
-@router.post("/holds/{number}/lifting", responses=documented(409))
-def lift_hold(rooms: Ours, caller: OfDecisions, number: Number, said: Reason) -> shapes.Hold:
+@router.post("/patients/{number}/holds", status_code=201, responses=documented(409))
+def hold_patient(rooms: Ours, caller: OfDecisions, number: Name, said: Reason) -> shapes.Hold:
+    """Keep everything of a patient until the hold is lifted."""
+    made = rooms.holds.hold(patient=number, by=caller.name, reason=said.reason)
+    caller.saw(What.HOLD, number)
+    return of(shapes.Hold, made)
+
+
+@router.post("/holds/{hold}/lifting", responses=documented(409))
+def lift_hold(rooms: Ours, caller: OfDecisions, hold: Number, said: Reason) -> shapes.Hold:
     """End a hold; the reason stays with it."""
-    lifted = rooms.holds.lift(number, by=caller.name, reason=said.reason)
+    lifted = rooms.holds.lift(hold, by=caller.name, reason=said.reason)
     caller.saw(What.HOLD, lifted.photo or lifted.patient or "")
     return of(shapes.Hold, lifted)
