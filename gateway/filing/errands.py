@@ -1,4 +1,4 @@
-"""What a record system is told besides photos: that somebody is asked to review one.
+"""What a record system is told besides photos: requests for review, and copies that left.
 
 Done by the record system's own follower, between photos, so that a slow server keeps nobody
 waiting. Told again until it is so, later and later; telling twice changes nothing.
@@ -17,6 +17,8 @@ from gateway.filing.record import Assignment
 from gateway.filing.waiting import wait_ms
 from gateway.receipts import clip
 from gateway.reviews import Review, ReviewTold
+from gateway.sharing import copies
+from gateway.sharing.copies import CopyTold, TeachingCopy
 from gateway.store import Store
 
 log = logging.getLogger(__name__)
@@ -26,12 +28,16 @@ _AT_ONCE: Final = 16
 
 @runtime_checkable
 class Reviewer(Protocol):
-    """A record system that knows requests."""
+    """A record system that knows requests, and where something came from."""
 
     name: str
 
     def review(self, review: Review, assignment: Assignment) -> None:
         """Have the request stand there as it stands here. Raises FilingError."""
+        ...
+
+    def copied(self, copy: TeachingCopy) -> None:
+        """Have it stand there, once, that this copy was made. Raises FilingError."""
         ...
 
 
@@ -48,36 +54,65 @@ class Errands:
 
     def round(self) -> bool:
         """Tell what is to be told; True if there was anything."""
+        now = self._clock()
         with self._store.read() as session:
-            waiting = [
+            asked = [
                 (review, self._assigned(session, review.photo, None))
-                for review in reviews.untold(session, self._sink.name, self._clock(), most=_AT_ONCE)
+                for review in reviews.untold(session, self._sink.name, now, most=_AT_ONCE)
             ]
-        for review, assignment in waiting:
-            self._tell(review, assignment)
-        return bool(waiting)
+            left = copies.untold(session, self._sink.name, now, most=_AT_ONCE)
+        for review, assignment in asked:
+            self._tell_review(review, assignment)
+        for copy in left:
+            self._tell_copy(copy)
+        return bool(asked or left)
 
-    def _tell(self, review: Review, assignment: Assignment) -> None:
-        problem = ""
-        try:
-            self._sink.review(review, assignment)
-        except WardsealError as e:
-            problem = clip(str(e), 400)
-            log.warning("request %s: %s", review.uid, problem)
+    def _tell_review(self, review: Review, assignment: Assignment) -> None:
+        problem = _problem(lambda: self._sink.review(review, assignment), f"request {review.uid}")
         with self._store.begin() as session:
-            row = _row(session, review, self._sink.name)
-            row.problem = problem
-            if problem:
-                row.attempts += 1
-                # Also the first retry is not at once: nobody waits for it.
-                row.due_ms = self._clock() + wait_ms(row.attempts + 1)
-            else:
-                row.told, row.attempts, row.due_ms = review.says, 0, 0
+            row = _review_row(session, review, self._sink.name)
+            if not problem:
+                row.told = review.says
+            self._settle(row, problem)
+
+    def _tell_copy(self, copy: TeachingCopy) -> None:
+        problem = _problem(lambda: self._sink.copied(copy), f"teaching copy {copy.share}")
+        with self._store.begin() as session:
+            row = _copy_row(session, copy, self._sink.name)
+            row.told = not problem
+            self._settle(row, problem)
+
+    def _settle(self, row: ReviewTold | CopyTold, problem: str) -> None:
+        row.problem = problem
+        if problem:
+            row.attempts += 1
+            # Also the first retry is not at once: nobody waits for it.
+            row.due_ms = self._clock() + wait_ms(row.attempts + 1)
+        else:
+            row.attempts, row.due_ms = 0, 0
 
 
-def _row(session: Session, review: Review, sink: str) -> ReviewTold:
+def _problem(tell: Callable[[], None], what: str) -> str:
+    """Tell it; return why it could not be told, or nothing."""
+    try:
+        tell()
+    except WardsealError as e:
+        log.warning("%s: %s", what, clip(str(e), 400))
+        return clip(str(e), 400)
+    return ""
+
+
+def _review_row(session: Session, review: Review, sink: str) -> ReviewTold:
     row = session.get(ReviewTold, (review.id, sink))
     if row is None:
         row = ReviewTold(review=review.id, sink=sink, told="active ", attempts=0, due_ms=0)
+        session.add(row)
+    return row
+
+
+def _copy_row(session: Session, copy: TeachingCopy, sink: str) -> CopyTold:
+    row = session.get(CopyTold, (copy.share, sink))
+    if row is None:
+        row = CopyTold(share=copy.share, sink=sink, attempts=0, due_ms=0)
         session.add(row)
     return row

@@ -9,6 +9,7 @@ import gateway.keyset_uses
 import gateway.objections
 import gateway.retention
 import gateway.reviews
+import gateway.sharing.copies
 import gateway.sharing.shares
 import gateway.sites
 import gateway.webhooks.outbox  # noqa: F401

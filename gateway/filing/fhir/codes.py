@@ -99,6 +99,12 @@ DESTROY: Final[Coding] = {
     "code": "destroy",
     "display": "Destroy/Delete Record Lifecycle Event",
 }
+# The code system's own spelling.
+DEIDENTIFY: Final[Coding] = {
+    "system": LIFECYCLE,
+    "code": "deidentify",
+    "display": "De-Identify (Anononymize) Record Lifecycle Event",
+}
 REPORT: Final[Coding] = {"system": OBJECT_ROLE, "code": "3", "display": "Report"}
 QUERY: Final[Coding] = {"system": OBJECT_ROLE, "code": "24", "display": "Query"}
 SECURITY: Final[Coding] = {"system": OBJECT_ROLE, "code": "13", "display": "Security Resource"}

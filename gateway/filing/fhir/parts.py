@@ -43,6 +43,10 @@ class Names:
         return f"{self.namespace}:audit"
 
     @property
+    def copy(self) -> str:
+        return f"{self.namespace}:copy"
+
+    @property
     def entry(self) -> str:
         return f"{self.namespace}:ledger-entry"
 

@@ -4,6 +4,11 @@ originate   the photo: who attested, which device, the ledger entries it rests o
             moved here also says by whom, why, and from where
 nullify     the photo that was in the wrong chart: by whom, why, and where it stands now
 revise      an objection, or a photo that stands anew because more is known of it
+deidentify  a teaching copy of the photo that left: who made it and said what is not in it, when,
+            and its SHA-256; who got it is not said
+
+FHIR R4 gives a Provenance no identifier, so that of a copy is a tag (``meta.tag``), as an
+AuditEvent's is.
 """
 
 import base64
@@ -24,6 +29,7 @@ from gateway.filing.fhir.parts import (
 from gateway.filing.record import FIRST, Assignment, Record, key_of
 from gateway.filing.settings import FhirSettings
 from gateway.filing.text import plain_all
+from gateway.sharing.copies import TeachingCopy
 
 
 @dataclass(frozen=True)
@@ -68,7 +74,6 @@ def provenance_of(change: Change, targets: list[str], settings: FhirSettings) ->
     """Return the Provenance of ``targets``, which are on the server and have been changed."""
     names, onward = Names(settings.namespace), change.filed.next
     whom = [] if onward is None else _people(onward, names)
-    gateway = {"display": f"Wardseal gateway, {settings.name}"}
     made: Resource = {
         "resourceType": "Provenance",
         "target": [{"reference": target} for target in targets],
@@ -77,7 +82,8 @@ def provenance_of(change: Change, targets: list[str], settings: FhirSettings) ->
         "activity": concept(change.activity),
         **_reason((onward.reason if onward is not None else "") or change.why),
         "agent": [
-            {"type": concept(kind), "who": who} for kind, who in [*whom, (codes.ASSEMBLER, gateway)]
+            {"type": concept(kind), "who": who}
+            for kind, who in [*whom, (codes.ASSEMBLER, _gateway(settings))]
         ],
     }
     if onward is not None:
@@ -85,6 +91,43 @@ def provenance_of(change: Change, targets: list[str], settings: FhirSettings) ->
         made["entity"] = [{"role": "revision", "what": _photo(now, settings)}]
     plained: Resource = plain_all(made)
     return plained
+
+
+def copied(copy: TeachingCopy, targets: list[str], settings: FhirSettings, now_ms: int) -> Resource:
+    """Return the Provenance of a teaching copy of ``targets``, which are on the server.
+
+    The copy itself is in no record. So the photo is the target, and the copy, by its hash, what
+    was derived.
+    """
+    names = Names(settings.namespace)
+    whom = [(codes.PERFORMER, person(copy.by, names)), (codes.ASSEMBLER, _gateway(settings))]
+    file = {
+        "identifier": {"system": "urn:ietf:rfc:6920", "value": _ni(copy.digest)},
+        "display": f"teaching copy ({copy.form}): {copy.confirmed}",
+    }
+    made: Resource = plain_all(
+        {
+            "resourceType": "Provenance",
+            "meta": {"tag": [copy_tag(copy, settings)]},
+            "target": [{"reference": target} for target in targets],
+            "occurredDateTime": instant(copy.at_ms),
+            "recorded": instant(now_ms),
+            "activity": concept(codes.DEIDENTIFY),
+            "reason": [concept(codes.PURPOSES["teaching"])],
+            "agent": [{"type": concept(kind), "who": who} for kind, who in whom],
+            "entity": [{"role": "derivation", "what": file}],
+        }
+    )
+    return made
+
+
+def copy_tag(copy: TeachingCopy, settings: FhirSettings) -> Coding:
+    """Under which tag the server has the Provenance of this copy."""
+    return {"system": Names(settings.namespace).copy, "code": copy.uid}
+
+
+def _gateway(settings: FhirSettings) -> Resource:
+    return {"display": f"Wardseal gateway, {settings.name}"}
 
 
 def _people(assignment: Assignment, names: Names) -> list[tuple[Coding, Resource]]:

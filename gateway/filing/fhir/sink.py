@@ -9,26 +9,36 @@ photo in one pair of hands, so nobody searches while another creates.
 import base64
 import hashlib
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Final
-
-import httpx2
 
 from gateway.audit.events import Act, Event
 from gateway.filing.base import Filed, FilingError
 from gateway.filing.fhir import codes
+from gateway.filing.fhir.answers import (
+    age_of,
+    as_json,
+    is_id,
+    issues_of,
+    list_of,
+    reference_to,
+    resources_of,
+    succeeded,
+)
 from gateway.filing.fhir.audit import audit_event, tag_of
 from gateway.filing.fhir.auth import Smart
+from gateway.filing.fhir.codes import Coding
 from gateway.filing.fhir.parts import Names, Resource, instant
-from gateway.filing.fhir.provenance import Change, provenance_of
+from gateway.filing.fhir.provenance import Change, copied, copy_tag, provenance_of
 from gateway.filing.fhir.request import request_of
 from gateway.filing.fhir.resources import denial, transaction
-from gateway.filing.record import Assignment, Record
+from gateway.filing.record import Assignment, Record, key_of
 from gateway.filing.settings import FhirSettings
 from gateway.filing.text import plain
 from gateway.filing.web import Gone, Refused, Web
 from gateway.report.making import ReportError, Style, make_report
 from gateway.reviews import Review
+from gateway.sharing.copies import TeachingCopy
 
 _JSON: Final = "application/fhir+json"
 IN_ERROR: Final = "entered-in-error"
@@ -81,7 +91,7 @@ class Fhir:
         """Create everything in one transaction, unless the photo is there already."""
         there = self._find(self._settings.photo_as, record.key)
         if there:
-            return _reference(self._only(there))
+            return reference_to(self._only(there))
         try:
             report = make_report(record, self._style) if self._settings.report else None
         except ReportError as e:
@@ -92,11 +102,11 @@ class Fhir:
         there = self._find(self._settings.photo_as, record.key)
         if not there:
             raise FilingError(f"{self.name} said that it stored the photo, and does not find it")
-        return _reference(self._only(there))
+        return reference_to(self._only(there))
 
     def _only(self, there: list[Resource]) -> Resource:
         """Return the oldest; what a lost answer made twice becomes entered-in-error."""
-        first, *others = sorted(there, key=_age)
+        first, *others = sorted(there, key=age_of)
         wrong = [one for one in others if one.get("status") != IN_ERROR]
         if wrong:
             self._update([{**one, "status": IN_ERROR} for one in wrong])
@@ -108,7 +118,7 @@ class Fhir:
             there = self._search("Device", self._names.device, record.device)
             if not there:
                 return None
-            self._devices[record.device] = _reference(min(there, key=_age))
+            self._devices[record.device] = reference_to(min(there, key=age_of))
         return self._devices[record.device]
 
     # -- reading back -----------------------------------------------------------------------------
@@ -145,7 +155,7 @@ class Fhir:
         url = str(attachment.get("url", ""))
         path = url.removeprefix(self._web.base).removeprefix("/")
         kind, _, name = path.partition("/")
-        if kind != "Binary" or not _is_id(name):
+        if kind != "Binary" or not is_id(name):
             raise FilingError(f"{self.name}: the content is not in a Binary of this server")
         wanted = str(attachment.get("contentType"))
         answer = self._web.request("GET", f"/{path}", headers={"Accept": wanted})
@@ -153,7 +163,7 @@ class Fhir:
             return answer.content
         # A server may give the resource whatever was asked for.
         try:
-            return base64.b64decode(_as_json(answer, self.name)["data"], validate=True)
+            return base64.b64decode(as_json(answer, self.name)["data"], validate=True)
         except (KeyError, TypeError, ValueError) as e:
             raise FilingError(f"{self.name} gives back something else") from e
 
@@ -199,9 +209,20 @@ class Fhir:
         if not there:
             self._update([], [wanted])
             return
-        one = min(there, key=_age)
+        one = min(there, key=age_of)
         if one.get("status") != wanted["status"] or one.get("performer") != wanted["performer"]:
             self._update([{**one, "status": wanted["status"], "performer": wanted["performer"]}])
+
+    # -- copies that left -------------------------------------------------------------------------
+
+    def copied(self, copy: TeachingCopy) -> None:
+        """Create the Provenance of a teaching copy, once."""
+        there = self._find(self._settings.photo_as, key_of(copy.photo, copy.number))
+        if not there:
+            raise FilingError(f"{self.name} does not have the photo of a teaching copy yet")
+        photo = min(there, key=age_of)
+        made = copied(copy, [reference_to(photo)], self._settings, self._clock())
+        self._tagged([(made, copy_tag(copy, self._settings))])
 
     def _photo_of(self, filed: Filed) -> list[Resource]:
         there = self._find("DocumentReference", filed.key, f"{filed.key}.pdf")
@@ -227,7 +248,7 @@ class Fhir:
         """
         entries = []
         for resource in changed:
-            request = {"method": "PUT", "url": _reference(resource)}
+            request = {"method": "PUT", "url": reference_to(resource)}
             version = resource.get("meta", {}).get("versionId")
             if version:
                 request["ifMatch"] = f'W/"{version}"'
@@ -239,7 +260,7 @@ class Fhir:
             request = {"method": "POST", "url": kind, "ifNoneExist": condition}
             entries.append({"resource": resource, "request": request})
         if changed and said is not None:
-            targets = [_reference(resource) for resource in changed]
+            targets = [reference_to(resource) for resource in changed]
             resource = provenance_of(said, targets, self._settings)
             entries.append(
                 {"resource": resource, "request": {"method": "POST", "url": "Provenance"}}
@@ -261,25 +282,34 @@ class Fhir:
             self._store_events(events[at : at + _EVENTS_AT_ONCE])
 
     def _store_events(self, events: Sequence[Event]) -> None:
-        tags = [tag_of(event, self._settings) for event in events]
-        wanted = ",".join(f"{tag['system']}|{tag['code']}" for tag in tags)
-        params = {"_tag": wanted, "_count": str(2 * len(tags))}
+        made = [audit_event(event, self._settings) for event in events]
+        self._tagged(
+            [(one, tag_of(e, self._settings)) for one, e in zip(made, events, strict=True)]
+        )
+
+    # -- what R4 gives no identifier --------------------------------------------------------------
+
+    def _tagged(self, made: Sequence[tuple[Resource, Coding]]) -> None:
+        """Create resources of one type, each unless there is one under its tag."""
+        kind = made[0][0]["resourceType"]
+        wanted = ",".join(f"{tag['system']}|{tag['code']}" for _, tag in made)
+        params = {"_tag": wanted, "_count": str(2 * len(made))}
         known = {
             tag.get("code")
-            for resource in _resources(self._read("/AuditEvent", params), "AuditEvent")
-            for tag in _list(resource.get("meta", {}).get("tag"))
+            for resource in resources_of(self._read(f"/{kind}", params), kind)
+            for tag in list_of(resource.get("meta", {}).get("tag"))
         }
         entries = [
             {
-                "resource": audit_event(event, self._settings),
+                "resource": resource,
                 "request": {
                     "method": "POST",
-                    "url": "AuditEvent",
+                    "url": kind,
                     "ifNoneExist": f"_tag={tag['system']}|{tag['code']}",
                 },
             }
-            for event, tag in zip(events, tags, strict=True)
-            if event.id not in known
+            for resource, tag in made
+            if tag["code"] not in known
         ]
         if entries:
             # Each for itself: one that is there already must not keep the others out.
@@ -295,13 +325,13 @@ class Fhir:
         wanted = ",".join(f"{system}|{value}" for value in values)
         bundle = self._read(f"/{kind}", {"identifier": wanted})
         found = []
-        for resource in _resources(bundle, kind):
+        for resource in resources_of(bundle, kind):
             named = [
                 one.get("value")
-                for one in _list(resource.get("identifier"))
+                for one in list_of(resource.get("identifier"))
                 if isinstance(one, dict) and one.get("system") == system
             ]
-            if set(named) & set(values) and _is_id(resource.get("id")):
+            if set(named) & set(values) and is_id(resource.get("id")):
                 found.append(resource)
         return found
 
@@ -310,7 +340,7 @@ class Fhir:
             answer = self._web.request("GET", path, headers={"Accept": _JSON}, params=params)
         except Gone as e:
             raise FilingError(f"{self.name} does not give it back") from e
-        return _as_json(answer, self.name)
+        return as_json(answer, self.name)
 
     def _transact(self, bundle: Resource) -> None:
         try:
@@ -321,75 +351,19 @@ class Fhir:
                 content=json.dumps(bundle, ensure_ascii=False).encode(),
             )
         except Refused as e:
-            raise FilingError(f"{e}{_issues(e.answer)}") from e
-        said = _as_json(answer, self.name)
-        done = [one for one in _list(said.get("entry")) if _succeeded(one)]
+            raise FilingError(f"{e}{issues_of(e.answer)}") from e
+        said = as_json(answer, self.name)
+        done = [one for one in list_of(said.get("entry")) if succeeded(one)]
         if len(done) != len(bundle["entry"]):
             raise FilingError(
                 f"{self.name} did only {len(done)} of {len(bundle['entry'])} steps of a transaction"
             )
 
 
-def _as_json(answer: httpx2.Response, name: str) -> Resource:
-    try:
-        found = answer.json()
-    except ValueError as e:
-        raise FilingError(f"{name} answered with something that is no JSON") from e
-    if not isinstance(found, dict) or not isinstance(found.get("resourceType"), str):
-        raise FilingError(f"{name} answered with something that is no FHIR resource")
-    return found
-
-
-def _issues(answer: httpx2.Response) -> str:
-    """What kind of trouble, and where; not the text, which could name a patient."""
-    try:
-        issues = answer.json().get("issue", [])
-        where = [(one.get("code"), *one.get("expression", [])) for one in issues]
-    except (ValueError, AttributeError, TypeError):
-        return ""
-    said = "; ".join(" ".join(str(part) for part in one) for one in where)[:200]
-    return f" ({said})" if said and said.isprintable() else ""
-
-
-def _succeeded(entry: Any) -> bool:
-    status = entry.get("response", {}).get("status") if isinstance(entry, dict) else None
-    return str(status).startswith("2")
-
-
-def _resources(bundle: Resource, kind: str) -> Iterator[Resource]:
-    """Everything of one type in a searchset."""
-    for entry in _list(bundle.get("entry")):
-        resource = entry.get("resource") if isinstance(entry, dict) else None
-        if isinstance(resource, dict) and resource.get("resourceType") == kind:
-            yield resource
-
-
-def _list(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
-
-
-def _is_id(value: Any) -> bool:
-    """FHIR's ``id``; anything else could lead elsewhere in a URL."""
-    return (
-        isinstance(value, str)
-        and 0 < len(value) <= 64
-        and value.strip(".") != ""
-        and all(c.isascii() and (c.isalnum() or c in "-.") for c in value)
-    )
-
-
-def _reference(resource: Resource) -> str:
-    return f"{resource['resourceType']}/{resource['id']}"
-
-
-def _age(resource: Resource) -> tuple[str, str]:
-    return str(resource.get("meta", {}).get("lastUpdated", "")), str(resource["id"])
-
-
 def _attachments(resource: Resource) -> list[Resource]:
     if resource["resourceType"] == "Media":
         return [resource.get("content", {})]
-    return [one.get("attachment", {}) for one in _list(resource.get("content"))]
+    return [one.get("attachment", {}) for one in list_of(resource.get("content"))]
 
 
 def _is_about(subject: Resource, patient: Any) -> bool:
@@ -402,11 +376,11 @@ def _objected(resource: Resource, at_ms: int) -> Resource:
     """The resource with the objection on it; {} if it bears one already."""
     text = f"{OBJECTION} {instant(at_ms)}"
     if resource["resourceType"] == "Media":
-        notes = _list(resource.get("note"))
+        notes = list_of(resource.get("note"))
         if any(str(note.get("text")).startswith(OBJECTION) for note in notes):
             return {}
         return {**resource, "note": [*notes, {"text": text}]}
-    labels, label = _list(resource.get("securityLabel")), codes.concept(codes.VERY_RESTRICTED)
+    labels, label = list_of(resource.get("securityLabel")), codes.concept(codes.VERY_RESTRICTED)
     if label in labels:
         return {}
     labels = [*labels, label]
