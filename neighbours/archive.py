@@ -19,7 +19,7 @@ from typing import Any, Self
 import httpx2
 
 from base.errors import EnvironmentProblem
-from base.lifeline import tied
+from base.lifeline import ASKED, tied
 from neighbours.starting import fetch, last_words, wait_until
 
 PORT = 8042
@@ -63,7 +63,7 @@ class Orthanc:
         within = ["socat", f"UNIX-LISTEN:{bell},fork", f"TCP:127.0.0.1:{PORT}"]
         inside = (
             "ip link set lo up;"
-            f" {shlex.join(tied(within))} & exec Orthanc {shlex.quote(str(config))}"
+            f" {shlex.join([*ASKED, *within])} & exec Orthanc {shlex.quote(str(config))}"
         )
         # Tied within its namespace: entering one makes the kernel forget what was asked before.
         isolated = ["unshare", "--map-root-user", "--net", *tied(["sh", "-c", inside])]

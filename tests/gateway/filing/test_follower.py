@@ -109,7 +109,7 @@ def test_P5_a_record_system_that_is_away_delays_nobody_and_gets_the_photo_later(
     photo = device.photo()
     assert hospital.receive(device, photo).status == Status.FILED
     assert fails(hospital, photo).problem.startswith("warehouse: warehouse did not take it")
-    assert hospital.worklist() == []
+    assert not any("warehouse" in why for _, _, why in hospital.worklist())
 
     def told() -> Any:
         # Again, for an attempt that was under way writes down its own number afterwards.
