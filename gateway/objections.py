@@ -156,7 +156,10 @@ class Objections:
             return _objection(objection)
 
     def _withdraw(self, session: Session, row: Photo, now: int) -> None:
-        row.objection, row.changed_ms = OPEN, now
+        row.changed_ms = now
+        if row.objection != Decision.RESTRICTED:
+            # What governance has restricted stays so until governance says otherwise.
+            row.objection = OPEN
         if session.get(Undo, (row.device, row.intent)) is None:
             session.add(
                 Undo(

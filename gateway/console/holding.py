@@ -17,9 +17,10 @@ _MOST_USED: Final = 10_000
 
 @dataclass(frozen=True)
 class HeldFile:
-    """A file and its name; ``owner`` is the only login that may fetch it."""
+    """A file and its name; ``owner`` is the only login that may fetch it, while ``share`` lives."""
 
     owner: str
+    share: int
     name: str
     data: bytes
     until: float
@@ -34,12 +35,12 @@ class Holding:
         self._used: dict[str, None] = {}
         self._lock = threading.Lock()
 
-    def put(self, owner: str, name: str, data: bytes) -> str:
+    def put(self, owner: str, share: int, name: str, data: bytes) -> str:
         """Keep a file for ten minutes, or until newer ones need the room; return its token."""
         token = secrets.token_hex(16)
         with self._lock:
             self._forget()
-            self._files[token] = HeldFile(owner, name, data, self._clock() + SECONDS)
+            self._files[token] = HeldFile(owner, share, name, data, self._clock() + SECONDS)
             while len(self._files) > 1 and self._bytes() > _MOST_BYTES:
                 del self._files[next(iter(self._files))]
         return token

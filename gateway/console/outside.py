@@ -118,7 +118,7 @@ class Outside:
         except _REFUSED as e:
             self._again(visit, once)
             raise Problem(409, _sentence(e)) from e
-        token = self._holding.put(visit.person.login, made.name, made.file)
+        token = self._holding.put(visit.person.login, made.id, made.name, made.file)
         return self._render.page(
             request,
             visit,
@@ -135,6 +135,8 @@ class Outside:
         held = self._holding.get(visit.person.login, str(request.path_params["token"]))
         if held is None:
             raise Problem(404, "This file is not kept any more. Share it again; the list has both.")
+        if not self._shares.get(held.share).live:
+            raise Problem(410, "This share has ended, so its file does not leave any more.")
         return Response(
             held.data,
             media_type=_TYPES[held.name.rpartition(".")[2]],
@@ -214,7 +216,7 @@ class Outside:
         except _REFUSED as e:
             self._again(visit, once)
             raise Problem(409, _sentence(e)) from e
-        token = self._holding.put(visit.person.login, made.name, made.file)
+        token = self._holding.put(visit.person.login, made.id, made.name, made.file)
         return self._render.page(
             request,
             visit,

@@ -133,7 +133,9 @@ def test_governance_finds_and_ends_a_share_and_the_answer_stands_in_the_story(
     console: Console,
 ) -> None:
     nurse, officer, photo = console.sign_in("nurse"), console.sign_in("officer"), console.photos[1]
-    assert share(nurse, photo, to="Dr Lind, Lake Hospital").status_code == 200
+    made = share(nurse, photo, to="Dr Lind, Lake Hospital")
+    link = _FILE.search(made.text)
+    assert link and nurse.get(link[1]).status_code == 200
     page = officer.get("/shares", params={"recipient": "lake", "person": "nurse"}).text
     number = re.findall(r'action="/shares/(\d+)/revoke"', page)[0]
     assert "Dr Lind" in page and "Dr Osei" not in page
@@ -141,6 +143,7 @@ def test_governance_finds_and_ends_a_share_and_the_answer_stands_in_the_story(
     csrf = csrf_of(officer, "/shares")
     done = officer.post(f"/shares/{number}/revoke", data={"csrf": csrf, "reason": "wrong address"})
     assert done.status_code == 303
+    assert nurse.get(link[1]).status_code == 410, "what has ended does not leave any more"
     item = officer.get(done.headers["location"]).text
     assert "ask Dr Lind, Lake Hospital for the copy to be destroyed" in item
     assert "Nurse (nurse)" in item, "who gave it out asks"

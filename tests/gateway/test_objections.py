@@ -114,6 +114,10 @@ def test_an_undo_that_was_pressed_waits_for_governance_too_which_may_restrict_it
     objections.decide(pressed.id, Decision.RESTRICTED, reason="sensitive", by="O. Fischer")
     verdict = may(Use.CARE, standing(decided, photo))
     assert verdict.may and verdict.reason and verdict.governance
+    again = objections.object(photo.hex, said_by="his son", said_ms=1, words="", by="N. Weber")
+    assert may(Use.CARE, standing(decided, photo)).governance, "another objection opens nothing"
+    objections.decide(again.id, Decision.KEPT, reason="agreed with him", by="O. Fischer")
+    assert not may(Use.CARE, standing(decided, photo)).governance
 
 
 def test_two_people_and_a_law_erase_it_everywhere(
