@@ -41,6 +41,7 @@ from gateway.console.roles import Area
 from gateway.console.sessions import Sessions
 from gateway.console.shield import Shield
 from gateway.console.statements import Statements
+from gateway.console.streams import Streams
 from gateway.console.visits import FormHandler, Handler, Problem, Visits
 from gateway.console.whose import Whose
 from gateway.console.work import Work
@@ -68,6 +69,7 @@ ErrorHandler = Callable[[Request, Exception], Response]
 STATIC: Final = Path(__file__).parent / "static"
 _CLICKS, _CLICK_SECONDS = 200, 0.1
 _FILES, _FILE_SECONDS = 10, 30.0
+_COPIES, _COPY_SECONDS = 30, 2.0
 _GUESSES, _GUESSES_OF_ADDRESS, _GUESS_SECONDS = 8, 64, 30.0
 """A whole hospital may stand behind one address."""
 
@@ -102,7 +104,7 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
         audit=audit,
         guesses=Limit(_GUESSES, _GUESS_SECONDS, time.monotonic),
         addresses=Limit(_GUESSES_OF_ADDRESS, _GUESS_SECONDS, time.monotonic),
-        version=photos.version,
+        streams=Streams(photos.version, time.monotonic),
         secure=config.web.secure,
     )
     cases = Cases(store=store, clock=_now_ms)
@@ -129,6 +131,7 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
         shares=shares,
         holding=Holding(time.monotonic),
         makes=Limit(_FILES, _FILE_SECONDS, time.monotonic),
+        copies=Limit(_COPIES, _COPY_SECONDS, time.monotonic),
     )
     finder = Finder(store)
     questions = Questions(store=store, clock=_now_ms)

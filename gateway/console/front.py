@@ -2,14 +2,14 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response, StreamingResponse
+from starlette.responses import RedirectResponse, Response
 
 from gateway.console.accounts import Accounts, Person
 from gateway.console.audit import Audit, What
@@ -17,9 +17,9 @@ from gateway.console.limits import Limit
 from gateway.console.oidc import Oidc
 from gateway.console.render import Render
 from gateway.console.sessions import Sessions, Visit
+from gateway.console.streams import LOOK_SECONDS, Stream, Streams
 from gateway.console.visits import Problem, Visits
 
-_LOOK_SECONDS: Final = 1.0
 _STREAM_SECONDS: Final = 600.0
 """Browsers come back by themselves; a stream that outlives its session must not go on."""
 
@@ -38,7 +38,7 @@ class Front:
         audit: Audit,
         guesses: Limit,
         addresses: Limit,
-        version: Callable[[], str],
+        streams: Streams,
         secure: bool,
     ) -> None:
         self._render = render
@@ -49,7 +49,7 @@ class Front:
         self._audit = audit
         self._guesses = guesses
         self._addresses = addresses
-        self._version = version
+        self._streams = streams
         self._secure = secure
 
     async def sign_in(self, request: Request) -> Response:
@@ -122,34 +122,39 @@ class Front:
         self._sessions.end(visit.token)
         answer = RedirectResponse("/sign-in", 303)
         answer.delete_cookie(self._visits.cookie, path="/")
+        # A ward's PC is everybody's: what an older console or a proxy let the browser keep goes.
+        answer.headers["Clear-Site-Data"] = '"cache"'
         return answer
 
     async def events(self, request: Request) -> Response:
         """Server-sent events (HTML, section 9.2): one whenever a list might look different."""
         token = request.cookies.get(self._visits.cookie, "")
 
-        def look() -> str | None:
-            visit = self._sessions.find(token, touch=False) if token else None
-            return self._version() if visit is not None else None
+        def find() -> Visit | None:
+            return self._sessions.find(token, touch=False) if token else None
 
-        if await run_in_threadpool(look) is None:
+        visit = await run_in_threadpool(find)
+        if visit is None:
             raise Problem(401, "Please sign in again.")
+        login = visit.person.login
+        if not self._streams.take(login):
+            raise Problem(429, "Too many pages are open; this one is brought up to date later.")
 
         async def stream() -> AsyncIterator[str]:
             known = None
             ends = asyncio.get_running_loop().time() + _STREAM_SECONDS
             yield "retry: 2000\n\n"
             while asyncio.get_running_loop().time() < ends:
-                now = await run_in_threadpool(look)
-                if now is None:
+                if await run_in_threadpool(find) is None:
                     yield "event: signed-out\ndata: {}\n\n"
                     return
+                now = await self._streams.version()
                 if now != known:
                     known = now
                     yield f"event: version\ndata: {json.dumps(now)}\n\n"
-                await asyncio.sleep(_LOOK_SECONDS)
+                await asyncio.sleep(LOOK_SECONDS)
 
-        return StreamingResponse(stream(), media_type="text/event-stream")
+        return Stream(stream(), lambda: self._streams.give_back(login))
 
 
 def inside(target: str) -> str:

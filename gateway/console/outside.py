@@ -4,6 +4,7 @@ What may be shared is ``gateway.sharing``'s to say. The pass-phrase stands on on
 kept in no cache and made once; the file is fetched from memory by the session that asked for it.
 """
 
+import math
 import re
 import secrets
 from datetime import date
@@ -25,7 +26,7 @@ from gateway.reopening import NotReopened
 from gateway.report.making import ReportError
 from gateway.sharing.desk import Sharing
 from gateway.sharing.pdf import NotEncrypted
-from gateway.sharing.redacting import Box, NotRedacted, Plan
+from gateway.sharing.redacting import Box, Busy, NotRedacted, Plan
 from gateway.sharing.shares import Filter, Form, Shares
 from gateway.sharing.teaching import CHECKS, Copy, Teaching
 from gateway.worklist_desk import NotDone
@@ -47,7 +48,8 @@ _REFUSED: Final = (NotDone, NotReopened, NotRedacted, NotEncrypted, ReportError)
 class Outside:
     """Handlers, each as ``visits.page`` or ``visits.form`` wants it.
 
-    ``makes`` slows one person's files down: each costs a processor a second.
+    ``makes`` slows one person's files down: each costs a processor a second. ``copies`` does so
+    with pictures that are made anew, also only to be looked at, and nothing gives a try back.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class Outside:
         shares: Shares,
         holding: Holding,
         makes: Limit,
+        copies: Limit,
     ) -> None:
         self._render = render
         self._audit = audit
@@ -68,6 +71,7 @@ class Outside:
         self._shares = shares
         self._holding = holding
         self._makes = makes
+        self._copies = copies
 
     # -- for a referral ---------------------------------------------------------------------------
 
@@ -167,7 +171,7 @@ class Outside:
     ) -> Response:
         photo = _photo(request)
         self._audit.seen(visit.person, What.PHOTO, photo)
-        copy = self._copy(photo, plan)
+        copy = self._copy(visit, photo, plan)
         return self._render.page(
             request,
             visit,
@@ -188,7 +192,7 @@ class Outside:
         asked = request.query_params
         plan = _plan(asked.get("keep", ""), asked.get("black", ""))
         self._audit.seen(visit.person, What.PICTURE, photo)
-        return Response(self._copy(photo, plan).picture.jpeg, media_type="image/jpeg")
+        return Response(self._copy(visit, photo, plan).picture.jpeg, media_type="image/jpeg")
 
     def give(self, request: Request, visit: Visit, form: FormData) -> Response:
         """Give the copy away, on the word of who has looked at it."""
@@ -198,6 +202,7 @@ class Outside:
         given["confirmed"] = {name for name in CHECKS if form.get(f"no-{name}") == "yes"}
         if given["form"] not in ("jpg", "dcm"):
             raise Problem(400, "Choose a JPEG or a DICOM file.")
+        self._take_copy(visit)
         self._begin(visit, once)
         try:
             made = self._teaching.give(
@@ -215,7 +220,7 @@ class Outside:
             return self._lesson(request, visit, plan, given, _sentence(e))
         except _REFUSED as e:
             self._again(visit, once)
-            raise Problem(409, _sentence(e)) from e
+            raise _refused(e) from e
         token = self._holding.put(visit.person.login, made.id, made.name, made.file)
         return self._render.page(
             request,
@@ -228,11 +233,19 @@ class Outside:
             size=len(made.file),
         )
 
-    def _copy(self, photo: str, plan: Plan) -> Copy:
+    def _copy(self, visit: Visit, photo: str, plan: Plan) -> Copy:
+        self._take_copy(visit)
         try:
             return self._teaching.copy(photo, plan)
         except _REFUSED as e:
-            raise Problem(409, _sentence(e)) from e
+            raise _refused(e) from e
+
+    def _take_copy(self, visit: Visit) -> None:
+        wait = self._copies.take(visit.person.login)
+        if wait:
+            raise Problem(
+                429, f"That were many copies in a short time. Try again in {math.ceil(wait)} s."
+            )
 
     # -- all of them ------------------------------------------------------------------------------
 
@@ -314,6 +327,10 @@ def _plan(keep: str, black: str) -> Plan:
         return Plan.of(keep, black)
     except NotRedacted as e:
         raise Problem(400, _sentence(e)) from e
+
+
+def _refused(error: WardsealError) -> Problem:
+    return Problem(429 if isinstance(error, Busy) else 409, _sentence(error))
 
 
 def _sentence(error: WardsealError) -> str:

@@ -266,10 +266,8 @@ def _photo_id(request: Request) -> str:
 def _jpeg(path: Any) -> Response:
     if not path.is_file():
         raise Problem(404, "This picture is not here any more; the record has it.")
-    # Private: no proxy keeps it. A browser may, for the minutes of a session.
-    return FileResponse(
-        path, media_type="image/jpeg", headers={"Cache-Control": "private, max-age=600"}
-    )
+    # Kept in no cache, as everything is (Shield): the next look asks again, and is in the audit.
+    return FileResponse(path, media_type="image/jpeg")
 
 
 def _number(text: str) -> int:

@@ -18,6 +18,9 @@ MOST: Final = 40
 _SECONDS: Final = 20.0
 _AT_ONCE: Final = threading.BoundedSemaphore(2)
 """Each takes some nine bytes for every pixel; who else wants a copy waits for his turn."""
+_WAITING: Final = threading.BoundedSemaphore(8)
+"""With those at work: who waits keeps a worker thread, and every page needs one (of 40)."""
+_TURN_SECONDS: Final = 10.0
 _EDGES: Final = 2 * 1024 * 1024
 _ZEROS: Final = bytes(1024 * 1024)
 _OK: Final = re.compile(r"ok ([1-9][0-9]{0,4}) ([1-9][0-9]{0,4}) ([1-9][0-9]{0,8})")
@@ -26,6 +29,13 @@ _BOX: Final = re.compile(r"\s*,\s*".join([r"([0-9]{1,5})"] * 4))
 
 class NotRedacted(WardsealError):
     """The picture could not be made anew."""
+
+
+class Busy(NotRedacted):
+    """Too many copies are being made at the moment; the same may work a moment later."""
+
+    def __init__(self) -> None:
+        super().__init__("others are having copies made; try again in a few seconds")
 
 
 @dataclass(frozen=True)
@@ -88,9 +98,21 @@ class Redacted:
 
 
 def redact(jpeg: memoryview, plan: Plan, *, pixels: int) -> Redacted:
-    """Have a picture of at most ``pixels`` made anew. Raises NotRedacted, EnvironmentProblem."""
-    with _AT_ONCE:
-        return _redact(jpeg, plan, pixels)
+    """Have a picture of at most ``pixels`` made anew.
+
+    Raises NotRedacted, Busy when it is not its turn in time, EnvironmentProblem.
+    """
+    if not _WAITING.acquire(blocking=False):
+        raise Busy
+    try:
+        if not _AT_ONCE.acquire(timeout=_TURN_SECONDS):
+            raise Busy
+        try:
+            return _redact(jpeg, plan, pixels)
+        finally:
+            _AT_ONCE.release()
+    finally:
+        _WAITING.release()
 
 
 def _redact(jpeg: memoryview, plan: Plan, pixels: int) -> Redacted:

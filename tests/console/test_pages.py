@@ -87,6 +87,13 @@ def test_each_view_is_in_the_audit_with_who_and_what(console: Console) -> None:
     ]
 
 
+@pytest.mark.parametrize("size", ["picture", "small"])
+def test_a_browser_keeps_no_picture_so_every_look_is_asked_for(console: Console, size: str) -> None:
+    answer = console.sign_in("nurse").get(f"/photos/{console.photos[0].hex}/{size}.jpg")
+    assert answer.status_code == 200
+    assert answer.headers["cache-control"] == "no-store"
+
+
 def test_what_cannot_be_written_down_is_not_shown(console: Console) -> None:
     client = console.sign_in("nurse")
     away, back = (

@@ -251,3 +251,24 @@ def test_the_objection_ends_teaching_copies_too(console: Console, teaching: Phot
     assert not console.hospital.rows(query.format(teaching.hex))
     nurse = console.sign_in("nurse")
     assert nurse.get(f"/photos/{teaching.hex}/teaching").status_code == 409
+
+
+def test_copies_that_come_to_nothing_are_counted_so_one_login_cannot_stall_the_rest(
+    console: Console,
+) -> None:
+    officer, photo = console.sign_in("officer"), console.photos[0]
+    path = f"/photos/{photo.hex}/teaching"
+    form = {
+        **GIVEN,
+        "form": "jpg",
+        "csrf": csrf_of(officer, f"/photos/{photo.hex}"),
+        "digest": "0" * 64,
+        **{f"no-{name}": "yes" for name in ("face", "band", "tattoo", "name")},
+    }
+    answers = [officer.post(path, data=form | {"once": f"{n:032x}"}) for n in range(60)]
+    assert answers[0].status_code == 409 and answers[-1].status_code == 429
+    assert "many copies in a short time. Try again in" in answers[-1].text
+    for looked in (path, f"{path}.jpg"):
+        assert officer.get(looked).status_code == 429
+    assert officer.get(f"/photos/{photo.hex}").status_code == 200, "everything else goes on"
+    assert console.sign_in("nurse").get(f"{path}.jpg").status_code == 409, "others, too"

@@ -93,7 +93,9 @@ def test_a_console_that_is_guessed_at_says_when_to_try_again(console: Console) -
 def test_signing_out_ends_the_session_everywhere(console: Console) -> None:
     client = console.sign_in("nurse")
     cookies = dict(client.cookies)
-    assert client.post("/sign-out", data={"csrf": csrf_of(client)}).status_code == 303
+    left = client.post("/sign-out", data={"csrf": csrf_of(client)})
+    assert left.status_code == 303
+    assert left.headers["clear-site-data"] == '"cache"', "the next person has the same browser"
     again = console.client()
     again.cookies.update(cookies)
     assert again.get("/").status_code == 303

@@ -2,12 +2,14 @@
 
 import io
 import random
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 from PIL import Image, ImageChops, ImageStat
 
-from gateway.sharing.redacting import Box, NotRedacted, Plan, redact
+from gateway.sharing.redacting import Box, Busy, NotRedacted, Plan, redact
 from tests.gateway.bedside import jpeg
 
 PIXELS = 4096 * 3072
@@ -103,3 +105,21 @@ def test_P3_no_descriptor_stays_open() -> None:
     before = len(list(Path("/proc/self/fd").iterdir()))
     redact(memoryview(bytearray(jpeg())), Plan(), pixels=PIXELS)
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_P10_who_would_wait_too_long_is_told_and_keeps_no_thread() -> None:
+    picture, together = noisy(1600, 1200), threading.Barrier(14)
+
+    def ask(_: int) -> bool:
+        together.wait(20)
+        try:
+            redact(memoryview(bytearray(picture)), Plan(), pixels=PIXELS)
+        except Busy as e:
+            assert "try again" in str(e)
+            return False
+        return True
+
+    with ThreadPoolExecutor(14) as pool:
+        made = list(pool.map(ask, range(14)))
+    assert 1 <= made.count(False) <= 12, "some are told at once, others get theirs"
+    assert redact(memoryview(bytearray(picture)), Plan(), pixels=PIXELS).width == 1600

@@ -21,15 +21,18 @@ async function renew() {
   said("The page has been brought up to date.");
 }
 
-function listen() {
+function listen(known = null) {
   if (!live()) return;
-  let known = null;
   const events = new EventSource("/events");
   events.addEventListener("version", (event) => {
     if (known !== null && known !== event.data) renew();
     known = event.data;
   });
   events.addEventListener("signed-out", () => { events.close(); location.reload(); });
+  // Refused, as where too many pages are open: a browser does not come back by itself then.
+  events.addEventListener("error", () => {
+    if (events.readyState === EventSource.CLOSED) setTimeout(listen, 30000, known);
+  });
 }
 
 function viewers() {
