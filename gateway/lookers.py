@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from gateway.audit.tables import Viewing
 from gateway.identity.tables import AssignmentRow
 
-SEEN: Final = ("photo", "picture", "patient")
+SEEN: Final = ("photo", "picture", "small picture", "patient")
 REASON: Final = "reason"
 """The words of ``gateway.console.audit`` for what shows a photo."""
 

@@ -12,9 +12,11 @@ from sqlalchemy import select
 
 from gateway.console.accounts import Person
 from gateway.console.tables import Viewing
+from gateway.identity.identify import current
 from gateway.store import Store
 
 REASON_HOLDS_MS: Final = 15 * 60_000
+_DAY_MS: Final = 24 * 60 * 60_000
 _LATELY: Final = 2_000
 
 
@@ -24,6 +26,7 @@ class What(StrEnum):
     LIST = "list"
     PHOTO = "photo"
     PICTURE = "picture"
+    SMALL = "small picture"
     REASON = "reason"
     PATIENT = "patient"
     WORKLIST = "worklist"
@@ -57,16 +60,38 @@ class Audit:
     def seen(self, person: Person, what: What, subject: str, note: str = "") -> None:
         """Write one down. ``subject``: a photo's id, a filter, a ledger. Raises StoreError."""
         with self._store.begin() as session:
-            session.add(
-                Viewing(
-                    at_ms=self._clock(),
-                    login=person.login,
-                    name=person.name,
-                    what=what.value,
-                    subject=subject[:200],
-                    note=note[:1000],
-                )
+            session.add(self._row(person, what, subject, note))
+
+    def seen_small(self, person: Person, photo: str) -> None:
+        """Write down that a small picture is shown: once a day for each chart that it is in.
+
+        A list shows sixty, and shows them again whenever it changes. Of a power cut's last second
+        such rows may be missing; the page that they stand in is written down for good before.
+        """
+        now = self._clock()
+        with self._store.read() as session:
+            chart = current(session, photo)
+            since = max(now - now % _DAY_MS, chart.at_ms if chart is not None else 0)
+            there = select(Viewing.id).where(
+                Viewing.subject == photo,
+                Viewing.login == person.login,
+                Viewing.what == What.SMALL.value,
+                Viewing.at_ms >= since,
             )
+            if session.execute(there.limit(1)).first() is not None:
+                return
+        with self._store.begin(durable=False) as session:
+            session.add(self._row(person, What.SMALL, photo, ""))
+
+    def _row(self, person: Person, what: What, subject: str, note: str) -> Viewing:
+        return Viewing(
+            at_ms=self._clock(),
+            login=person.login,
+            name=person.name,
+            what=what.value,
+            subject=subject[:200],
+            note=note[:1000],
+        )
 
     def people(self) -> list[str]:
         """Return who has been here lately, as they sign, to be proposed in forms."""

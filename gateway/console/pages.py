@@ -155,9 +155,10 @@ class Pages:
         return _jpeg(self._lightbox.picture(photo))
 
     def small(self, request: Request, visit: Visit) -> Response:
-        """Send the small one; the list it stands in is in the audit."""
+        """Send the small one, as lists show it."""
         photo = _photo_id(request)
         self._may_see(visit, photo)
+        self._audit.seen_small(visit.person, photo)
         return _jpeg(self._lightbox.small(photo))
 
     def _wanted(self, asked: QueryParams) -> Wanted:

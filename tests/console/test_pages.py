@@ -94,6 +94,22 @@ def test_a_browser_keeps_no_picture_so_every_look_is_asked_for(console: Console,
     assert answer.headers["cache-control"] == "no-store"
 
 
+def test_a_small_picture_is_in_the_audit_once_a_day_for_each_person(console: Console) -> None:
+    nurse, officer = console.sign_in("nurse"), console.sign_in("officer")
+    photo = console.photos[1].hex
+    before = len(console.viewings())
+    for client in (nurse, nurse, officer, nurse):
+        assert client.get(f"/photos/{photo}/small.jpg").status_code == 200
+    assert console.viewings()[before:] == [
+        ("nurse", "small picture", photo),
+        ("officer", "small picture", photo),
+    ]
+    assert "looked at it (small picture)" in words(officer.get(f"/photos/{photo}").text)
+    unseen = "ALTER TABLE viewings RENAME TO elsewhere", "ALTER TABLE elsewhere RENAME TO viewings"
+    with changed(console, *unseen):
+        assert nurse.get(f"/photos/{photo}/small.jpg").status_code == 503
+
+
 def test_what_cannot_be_written_down_is_not_shown(console: Console) -> None:
     client = console.sign_in("nurse")
     away, back = (

@@ -150,6 +150,8 @@ def test_a_moved_photo_tells_governance_alone_who_saw_it_in_the_wrong_chart(
 ) -> None:
     nurse, officer = console.sign_in("nurse"), console.sign_in("officer")
     nurse.get("/patients/4711")
+    for _ in range(2):
+        nurse.get(f"/photos/{photo.hex}/small.jpg")
     post(nurse, photo, "move", patient="815", reason="the next bed")
     (move,) = console.hospital.rows("select id from moves where photo = :p", p=photo.hex)
     post(officer, photo, f"moves/{move[0]}", answer="confirm")
@@ -157,6 +159,10 @@ def test_a_moved_photo_tells_governance_alone_who_saw_it_in_the_wrong_chart(
     console.rounds(lambda: console.hospital.rows(moved, p=photo.hex), "the move")
     page = shown(officer, photo)
     assert "Seen in the wrong chart In the chart of 4711 from" in page
+    assert page.count("Nurse (nurse), a small picture,") == 1
+    nurse.get(f"/photos/{photo.hex}/small.jpg")
+    small = "select 1 from viewings where subject = :p and what = 'small picture'"
+    assert len(console.hospital.rows(small, p=photo.hex)) == 2, "in another chart: once more"
     assert "Nurse (nurse), the series," in page and "Nurse (nurse), the page," in page
     assert "Seen in the wrong chart" not in shown(nurse, photo)
 
