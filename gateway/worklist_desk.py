@@ -174,10 +174,14 @@ class Worklist:
             step(session, row, by=named(by), what="assigned", note=note or owner, at=self._clock())
             return _item(row)
 
-    def close(self, item: int, *, by: str, note: str) -> Item:
-        """Close an item: ``by`` is a named person, ``note`` says how it ended. Raises NotDone."""
+    def close(self, item: int, *, by: str, note: str, governance: bool = False) -> Item:
+        """Close an item: ``by`` is a named person, ``note`` says how it ended. Raises NotDone.
+
+        ``governance``: whether that person decides for the hospital, as an alarm needs it.
+        """
         with self._store.begin() as session:
             row = _open_row(session, item)
+            _refuse_what_is_not_theirs(row, governance)
             end(session, row, by=by, note=note, at=self._clock())
             return _item(row)
 
@@ -306,6 +310,14 @@ def _open_row(session: Session, item: int) -> WorkItem:
     if row.closed_ms is not None:
         raise NotDone(f"item {item} was closed already, by {row.closed_by}")
     return row
+
+
+def _refuse_what_is_not_theirs(row: WorkItem, governance: bool) -> None:
+    """A note by whoever passes does not stand in for a decision of governance."""
+    if row.kind == WorkKind.OBJECTION:
+        raise NotDone("an objection is decided on its photo's page, by governance; that ends it")
+    if row.kind == WorkKind.ALARM and not governance:
+        raise NotDone("an alarm is closed by governance: assign it to somebody who may")
 
 
 def _item(row: WorkItem) -> Item:

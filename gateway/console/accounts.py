@@ -24,6 +24,8 @@ from base.errors import ConfigError, WardsealError
 from gateway.console.roles import Role
 
 _LOGIN: Final = re.compile(r"[a-z0-9][a-z0-9._-]{0,63}\Z")
+OIDC: Final = "oidc:"
+"""How the logins of the hospital's own sign-in begin; those here cannot."""
 _LEAST: Final = 10
 _SALT_BYTES: Final = 16
 _N, _R, _P = 2**15, 8, 1
@@ -58,6 +60,11 @@ class Accounts:
         if not _matches(password, stored) or not known or account is None:
             return None
         return _person(login, account)
+
+    def find(self, login: str) -> Person | None:
+        """Return who has this account, as it is now."""
+        account = self._read().get(login)
+        return None if account is None else _person(login, account)
 
     def any(self) -> bool:
         """Tell whether there is anybody at all."""

@@ -35,6 +35,7 @@ from gateway.console.oidc import Oidc
 from gateway.console.outside import Outside
 from gateway.console.pages import Pages, today
 from gateway.console.photos import Photos
+from gateway.console.places import place_of
 from gateway.console.questions import Questions
 from gateway.console.render import Render
 from gateway.console.roles import Area
@@ -85,7 +86,8 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
 
     render = Render(site=config.site)
     audit = Audit(store=store, clock=_now_ms)
-    sessions = Sessions(store=store, settings=config.session, clock=_now_ms)
+    accounts = Accounts(config.paths.accounts)
+    sessions = Sessions(store=store, settings=config.session, clock=_now_ms, local=accounts.find)
     visits = Visits(
         sessions=sessions,
         audit=audit,
@@ -99,7 +101,7 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
         render=render,
         sessions=sessions,
         visits=visits,
-        accounts=Accounts(config.paths.accounts),
+        accounts=accounts,
         oidc=Oidc(config.oidc, callback=callback) if config.oidc else None,
         audit=audit,
         guesses=Limit(_GUESSES, _GUESS_SECONDS, time.monotonic),
@@ -322,7 +324,7 @@ def _missing(render: Render) -> ErrorHandler:
 
 def _fault(render: Render) -> ErrorHandler:
     def handle(request: Request, error: Exception) -> Response:
-        log.error("%s: %s", request.url.path, error)
+        log.error("%s: %s", place_of(request), error)
         words = "The console cannot do this now; the gateway's administrator sees why in its log."
         return _said(render, request, 503, words)
 

@@ -5,6 +5,8 @@ ours is small: a person is who the ID token says, with the roles that the groups
 and nobody whose groups have none comes in.
 """
 
+import hashlib
+import re
 from typing import Any, Final
 
 from authlib.common.errors import AuthlibBaseError
@@ -14,12 +16,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from base.keyfiles import read_secret
+from gateway.console.accounts import OIDC as PREFIX
 from gateway.console.accounts import Person
 from gateway.console.config import OidcSettings
 from gateway.console.visits import Problem
 
 _SCOPE: Final = "openid profile email groups"
 _LONGEST: Final = 100
+_PLAIN: Final = re.compile(r"[A-Za-z0-9._@|:+/=-]{1,48}")
+_HASHED: Final = 48
 
 
 class Oidc:
@@ -61,14 +66,38 @@ class Oidc:
         subject = claims.get("sub")
         if not isinstance(subject, str) or not subject:
             raise Problem(403, "The hospital's sign-in did not say who you are.")
-        login = str(claims.get("preferred_username") or subject)[:_LONGEST]
-        name = str(claims.get("name") or login)[:_LONGEST]
+        login = login_of(subject)
+        name = name_of(claims, login)
         groups = claims.get(self._settings.groups_claim)
         named = [str(group) for group in groups] if isinstance(groups, list) else []
         roles = self._settings.roles_of(named)
         if not roles:
             raise Problem(403, "You are signed in, but none of your groups has a role here.")
         return Person(login, name, roles)
+
+
+def login_of(subject: str) -> str:
+    """Return how somebody is told apart here: by ``sub``, which no provider gives twice.
+
+    ``preferred_username`` may be changed and given to another (OpenID Connect Core, 5.7). The
+    prefix keeps clear of local accounts. What is longer than a signature holds of it, or could
+    end a signature early, stands as its SHA-256.
+    """
+    if not _PLAIN.fullmatch(subject):
+        subject = hashlib.sha256(subject.encode("utf-8", "surrogatepass")).hexdigest()[:_HASHED]
+    return f"{PREFIX}{subject}"
+
+
+def name_of(claims: dict[str, Any], login: str) -> str:
+    """Return what people read: a name, else what he signs in with, else ``login``."""
+    return _shown(claims.get("name")) or _shown(claims.get("preferred_username")) or login
+
+
+def _shown(claim: object) -> str:
+    """Return a name as people read it; empty when nothing in it can be read."""
+    text = " ".join(str(claim or "").split())  # a line feed parts words, too
+    printable = "".join(letter for letter in text if letter.isprintable())
+    return " ".join(printable.split())[:_LONGEST]
 
 
 def _unreachable() -> Problem:

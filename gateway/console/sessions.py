@@ -14,7 +14,7 @@ from typing import Final
 
 from sqlalchemy import delete, or_
 
-from gateway.console.accounts import Person
+from gateway.console.accounts import OIDC, Person
 from gateway.console.config import SessionSettings
 from gateway.console.roles import Role
 from gateway.console.tables import SignedIn
@@ -38,11 +38,21 @@ class Visit:
 
 
 class Sessions:
-    """All sessions; ``clock`` gives milliseconds since 1970 UTC."""
+    """All sessions; ``clock`` gives milliseconds since 1970 UTC.
+
+    ``local`` knows a local account as it is now: one that was removed is signed out with its next
+    click, and a role that was taken opens nothing any more.
+    """
 
     def __init__(
-        self, *, store: Store, settings: SessionSettings, clock: Callable[[], int]
+        self,
+        *,
+        store: Store,
+        settings: SessionSettings,
+        clock: Callable[[], int],
+        local: Callable[[str], Person | None],
     ) -> None:
+        self._local = local
         self._store = store
         self._idle = settings.idle_minutes * _MINUTE
         self._longest = settings.longest_hours * _HOUR
@@ -86,7 +96,13 @@ class Sessions:
             if touch:
                 row.seen_ms = now
             roles = frozenset(Role(role) for role in row.roles.split(","))
-            return Visit(Person(row.login, row.name, roles), row.csrf, token)
+            person, csrf = Person(row.login, row.name, roles), row.csrf
+        if not person.login.startswith(OIDC):
+            known = self._local(person.login)
+            if known is None:
+                return None
+            person = known
+        return Visit(person, csrf, token)
 
     def end(self, token: str) -> None:
         """Sign out."""

@@ -82,6 +82,8 @@ class Whose:
         photo = _photo(request)
         return self._decided(
             photo,
+            visit,
+            What.RESOLVED,
             lambda: self._cases.resolve(
                 photo,
                 patient=_field(form, "patient"),
@@ -96,6 +98,8 @@ class Whose:
         photo = _photo(request)
         return self._decided(
             photo,
+            visit,
+            What.MOVE_ASKED,
             lambda: self._cases.ask_to_move(
                 photo,
                 patient=_field(form, "patient"),
@@ -113,6 +117,8 @@ class Whose:
             raise Problem(409, "This move does not wait for anybody any more.")
         return self._decided(
             photo,
+            visit,
+            What.MOVE_DECIDED,
             lambda: self._cases.decide(
                 int(number),
                 confirm=_field(form, "answer") == "confirm",
@@ -120,11 +126,14 @@ class Whose:
             ),
         )
 
-    def _decided(self, photo: str, decide: Callable[[], object]) -> Response:
+    def _decided(
+        self, photo: str, visit: Visit, what: What, decide: Callable[[], object]
+    ) -> Response:
         try:
             decide()
         except NotDone as e:
             raise Problem(409, sentence(e)) from e
+        self._audit.seen(visit.person, what, photo)
         return RedirectResponse(f"/photos/{photo}", 303)
 
 

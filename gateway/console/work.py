@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from gateway.console.accounts import Person
 from gateway.console.audit import Audit, What
 from gateway.console.render import Render
+from gateway.console.roles import MAY, Area
 from gateway.console.sessions import Visit
 from gateway.console.visits import Problem
 from gateway.lightbox import Lightbox
@@ -67,6 +68,7 @@ class Work:
         return self._act(
             request,
             visit,
+            What.ASSIGNED,
             lambda item: self._worklist.assign(item, owner, by=signature(visit.person), note=note),
         )
 
@@ -76,15 +78,21 @@ class Work:
         return self._act(
             request,
             visit,
-            lambda item: self._worklist.close(item, by=signature(visit.person), note=note),
+            What.CLOSED,
+            lambda item: self._worklist.close(
+                item, by=signature(visit.person), note=note, governance=decides(visit.person)
+            ),
         )
 
-    def _act(self, request: Request, visit: Visit, act: Callable[[int], Item]) -> Response:
+    def _act(
+        self, request: Request, visit: Visit, what: What, act: Callable[[int], Item]
+    ) -> Response:
         number = _id(request)
         try:
-            act(number)
+            item = act(number)
         except NotDone as e:
             return self._item(request, visit, sentence(e), status=409)
+        self._audit.seen(visit.person, what, about(item))
         return RedirectResponse(f"/worklist/{number}", 303)
 
     def _item(self, request: Request, visit: Visit, words: str, *, status: int = 200) -> Response:
@@ -93,7 +101,7 @@ class Work:
             item, history = self._worklist.get(number), self._worklist.history(number)
         except NotDone as e:
             raise Problem(404, sentence(e)) from e
-        self._audit.seen(visit.person, What.WORKLIST, f"item {number} {item.subject}")
+        self._audit.seen(visit.person, What.WORKLIST, about(item))
         return self._render.page(
             request,
             visit,
@@ -102,6 +110,8 @@ class Work:
             item=item,
             history=history,
             words=words,
+            closes=item.kind != WorkKind.OBJECTION
+            and (item.kind != WorkKind.ALARM or decides(visit.person)),
             seen=item.photo is not None and self._lightbox.small(item.photo).is_file(),
         )
 
@@ -110,6 +120,16 @@ def signature(person: Person) -> str:
     """How a person stands in an item's history: name, and what tells namesakes apart."""
     login = f" ({person.login[:60]})"
     return person.name[: 100 - len(login)] + login
+
+
+def decides(person: Person) -> bool:
+    """Tell whether somebody decides for the hospital, as governance."""
+    return bool(MAY[Area.DECISIONS] & person.roles)
+
+
+def about(item: Item) -> str:
+    """How an item is called in the audit."""
+    return f"item {item.id} {item.subject}"
 
 
 def sentence(error: NotDone) -> str:

@@ -269,20 +269,23 @@ def test_a_held_photo_is_resolved_and_moved_by_two_who_are_two(
     whose = {"patient": "4711", "reason": "asked her"}
     assert "no patient" in said(nurse.post(f"{path}/resolve", json={**whose, "patient": "9"}), 409)
     assert nurse.post(f"{path}/resolve", json=whose).status_code == 204
+    assert console.viewings()[-1] == ("nurse", "photo assigned", photo.hex)
     carried_out(console, photo, FILED)
     assert nurse.get("/patients/4711").json()["photos"][0]["id"] == photo.hex
     move = nurse.post(f"{path}/moves", json={"patient": "0815", "reason": "the next bed"})
     assert move.status_code == 201
+    assert console.viewings()[-1] == ("nurse", "move asked", photo.hex)
     decision = f"{path}/moves/{move.json()['id']}/decision"
     other = program(console, token_for(console, "another-of-the-nurse", "nurse"))
     assert "second person is needed" in said(other.post(decision, json={"confirm": True}), 409)
     assert officer.post(decision, json={"confirm": True}).json()["stands"] == "confirmed"
+    assert console.viewings()[-1] == ("officer", "move decided", photo.hex)
     carried_out(console, photo, MOVED)
     assert [one["patient"] for one in nurse.get(path).json()["assignments"]] == ["4711", "0815"]
 
 
 def test_an_item_is_taken_handed_over_and_closed_by_name(
-    nurse: httpx2.Client, officer: httpx2.Client
+    console: Console, nurse: httpx2.Client, officer: httpx2.Client
 ) -> None:
     items = nurse.get("/worklist", params={"kind": "held", "limit": "1"}).json()
     item = items["items"][0]["id"]
@@ -291,9 +294,26 @@ def test_an_item_is_taken_handed_over_and_closed_by_name(
     assert nurse.post(f"{path}/assignment", json={}).json()["owner"] == "Nurse (nurse)"
     assert officer.post(f"{path}/assignment", json={"owner": "Ward 3"}).json()["owner"] == "Ward 3"
     assert nurse.post(f"{path}/closing", json={"note": "seen"}).json()["closed_by"].startswith("N")
+    told = [what for who, what, _ in console.viewings() if who == "nurse"]
+    assert told[-1] == "item closed" and "item assigned" in told
     assert "closed already" in said(nurse.post(f"{path}/closing", json={"note": "again"}), 409)
     history = [step["what"] for step in nurse.get(path).json()["history"]]
     assert history == ["opened", "assigned", "assigned", "closed"]
+
+
+def test_what_governance_decides_no_ward_closes(
+    console: Console, nurse: httpx2.Client, officer: httpx2.Client
+) -> None:
+    item = nurse.get("/worklist", params={"kind": "held", "limit": "1"}).json()["items"][0]["id"]
+    kind, path = "update worklist set kind = :kind where id = :id", f"/worklist/{item}/closing"
+    console.hospital.change(kind, kind="objection", id=item)
+    for caller in (nurse, officer):
+        assert "objection is decided" in said(caller.post(path, json={"note": "settled"}), 409)
+    page = console.sign_in("officer").get(f"/worklist/{item}").text
+    assert "that ends it" in page and f"{item}/close" not in page
+    console.hospital.change(kind, kind="alarm", id=item)
+    assert "by governance" in said(nurse.post(path, json={"note": "it was me"}), 409)
+    assert officer.post(path, json={"note": "looked into"}).status_code == 200
 
 
 def test_after_an_objection_a_picture_needs_a_reason_that_is_on_record(

@@ -9,6 +9,10 @@ import httpx2
 import pytest
 
 from base.lifeline import tied
+from gateway.console.accounts import Person
+from gateway.console.oidc import login_of, name_of
+from gateway.console.work import signature
+from gateway.worklist_desk import same_person
 from tests.console.reception import Console
 
 PROVIDER = Path(__file__).parent / "provider"
@@ -65,7 +69,39 @@ def test_a_group_brings_its_role_and_the_person_where_they_wanted_to_go(console:
     assert page.status_code == 200
     assert str(page.url) == f"{console.origin}/ledgers"
     assert "kim-governance of the hospital" in page.text
-    assert ("kim-governance", "sign-in", "") in console.viewings()
+    assert ("oidc:kim-governance", "sign-in", "") in console.viewings()
+
+
+def test_who_takes_another_name_stays_the_same_person(console: Console) -> None:
+    page = sign_in(console, "lou-governance as kim-governance", "/")
+    assert "kim-governance of the hospital" in page.text
+    assert console.viewings()[-1][0] == "oidc:lou-governance"
+    assert console.viewings()[-1][0] != "oidc:kim-governance"
+
+
+def test_a_login_tells_subjects_apart_and_ends_no_signature_early() -> None:
+    long, longer = "s" * 200, "s" * 201
+    odd = ["a)", "a (b", "a b", "a\nb", "é", "", "x" * 49]
+    logins = [login_of(subject) for subject in (long, longer, *odd)]
+    assert len(set(logins)) == len(logins)
+    for login in logins:
+        assert re.fullmatch("oidc:[0-9a-f]{48}", login)
+        signed = [signature(Person(login, name, frozenset())) for name in ("A", "B" * 100)]
+        assert same_person(*signed)
+    assert login_of("248289761001") == "oidc:248289761001"
+
+
+@pytest.mark.parametrize(
+    ("claims", "name"),
+    [
+        ({"name": "Jo  Doe", "preferred_username": "jo"}, "Jo Doe"),
+        ({"name": "  ", "preferred_username": "jo"}, "jo"),
+        ({"name": "\u200b \x00", "preferred_username": " "}, "oidc:42"),
+        ({}, "oidc:42"),
+    ],
+)
+def test_a_name_that_cannot_be_read_is_none(claims: dict[str, str], name: str) -> None:
+    assert name_of(claims, "oidc:42") == name
 
 
 def test_another_group_brings_another_role(console: Console) -> None:

@@ -108,12 +108,36 @@ def sessions(tmp_path: Path) -> tuple[Sessions, Callable[[int], None]]:
         store=open_sqlite(tmp_path / "test.db"),
         settings=SessionSettings(idle_minutes=20, longest_hours=10),
         clock=lambda: now[0],
+        local=lambda login: NURSE if login == NURSE.login else None,
     )
 
     def later(minutes: int) -> None:
         now[0] += minutes * 60_000
 
     return made, later
+
+
+def test_who_loses_the_account_or_a_role_loses_it_with_the_next_click(tmp_path: Path) -> None:
+    path = tmp_path / "accounts.toml"
+    both = frozenset({Role.WARD, Role.GOVERNANCE})
+    accounts.add(path, "jo", name="Jo", roles=both, password=PASSWORD)
+    people = Accounts(path)
+    made = Sessions(
+        store=open_sqlite(tmp_path / "test.db"),
+        settings=SessionSettings(),
+        clock=lambda: 1_000_000,
+        local=people.find,
+    )
+    jo = people.check("jo", PASSWORD)
+    assert jo is not None
+    visit = made.begin(jo)
+    hospital = made.begin(Person("oidc:42", "Kim", both))
+    accounts.add(path, "jo", name="Jo", roles=frozenset({Role.WARD}), password=PASSWORD)
+    found = made.find(visit.token, touch=True)
+    assert found is not None and found.person.roles == {Role.WARD}
+    path.unlink()
+    assert made.find(visit.token, touch=True) is None
+    assert made.find(hospital.token, touch=True) == hospital
 
 
 def test_a_session_ends_without_a_click_and_a_picture_is_none(

@@ -67,6 +67,7 @@ def test_a_held_photo_is_resolved_by_name_and_filed(console: Console, held: Phot
     assert refused.status_code == 409 and "A reason is needed" in refused.text
     done = post(nurse, held, "resolve", patient="4711", encounter="E-88", reason="asked her")
     assert done.status_code == 303
+    assert console.viewings()[-1] == ("nurse", "photo assigned", held.hex)
     carried_out(console, held, FILED)
     page = words(nurse.get(f"/photos/{held.hex}").text)
     assert "4711" in page and "a person: Nurse (nurse), asked her" in page
@@ -79,10 +80,12 @@ def test_a_filed_photo_is_moved_by_two_people(console: Console, held: Photo) -> 
     post(nurse, held, "resolve", patient="4711", reason="asked her")
     carried_out(console, held, FILED)
     assert post(nurse, held, "move", patient="0815", reason="the next bed").status_code == 303
+    assert console.viewings()[-1] == ("nurse", "move asked", held.hex)
     (move,) = console.hospital.rows("select id from moves where photo = :p", p=held.hex)
     alone = post(nurse, held, f"moves/{move[0]}", answer="confirm")
     assert alone.status_code == 409 and "second person is needed" in alone.text
     assert post(officer, held, f"moves/{move[0]}", answer="confirm").status_code == 303
+    assert console.viewings()[-1] == ("officer", "move decided", held.hex)
     carried_out(console, held, MOVED)
     assert held.hex in officer.get("/patients/0815").text
     assert held.hex not in officer.get("/patients/4711").text

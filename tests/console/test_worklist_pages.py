@@ -53,6 +53,8 @@ def test_a_person_takes_an_item_and_finds_it_among_their_own(console: Console) -
     client = console.sign_in("nurse")
     item = items(console, "held")[0]
     assert act(client, item, "assign").status_code == 303
+    subject = console.hospital.rows("select subject from worklist where id = :id", id=item)[0][0]
+    assert console.viewings()[-1] == ("nurse", "item assigned", f"item {item} {subject}")
     page = words(client.get(f"/worklist/{item}").text)
     assert "Owner Nurse (nurse)" in page and "Nurse (nurse) assigned" in page
     mine = client.get("/worklist?mine=1").text
@@ -67,12 +69,22 @@ def test_an_item_is_closed_by_name_with_a_note_and_only_once(console: Console) -
     csrf = csrf_of(client, f"/worklist/{item}")
     form = {"csrf": csrf, "note": "deleted on the patient's wish"}
     assert client.post(f"/worklist/{item}/close", data=form).status_code == 303
+    assert console.viewings()[-1][:2] == ("officer", "item closed")
     again = client.post(f"/worklist/{item}/close", data=form)
     assert again.status_code == 409 and "was closed already, by Officer (officer)" in again.text
     page = words(client.get(f"/worklist/{item}").text)
     assert "Closed by Officer (officer): deleted on the patient" in page
     assert f'href="/worklist/{item}"' not in client.get("/worklist").text
     assert f'href="/worklist/{item}"' in client.get("/worklist?closed=1").text
+
+
+def test_an_alarm_is_closed_by_governance_alone(console: Console) -> None:
+    nurse, officer = console.sign_in("nurse"), console.sign_in("officer")
+    item = items(console, "alarm")[0]
+    assert f"/worklist/{item}/close" not in nurse.get(f"/worklist/{item}").text
+    refused = act(nurse, item, "close", note="it was me")
+    assert refused.status_code == 409 and "An alarm is closed by governance" in refused.text
+    assert act(officer, item, "close", note="looked into").status_code == 303
 
 
 def test_what_a_person_writes_is_inert(console: Console) -> None:

@@ -107,6 +107,22 @@ def test_only_a_named_person_closes_an_item_and_only_with_a_note(
     assert desk.items(Filter(open=None)) == desk.items(Filter(open=False)) == [closed]
 
 
+def test_an_objection_ends_by_its_decision_and_an_alarm_by_governance(
+    desk: Worklist, store: Store
+) -> None:
+    note(store, WorkKind.OBJECTION)
+    note(store, WorkKind.ALARM)
+    alarm, objection = desk.items()
+    for governance in (False, True):
+        with pytest.raises(NotDone, match="an objection is decided on its photo's page"):
+            desk.close(objection.id, by="A. Ruiz", note="settled", governance=governance)
+    with pytest.raises(NotDone, match="an alarm is closed by governance"):
+        desk.close(alarm.id, by="A. Ruiz", note="it was me")
+    assert len(desk.items()) == 2
+    closed = desk.close(alarm.id, by="V. Lind", note="looked into", governance=True)
+    assert not closed.open and desk.items() == [objection]
+
+
 def test_what_was_done_about_an_item_stands_in_its_history(
     desk: Worklist, store: Store, clock: Clock
 ) -> None:

@@ -47,7 +47,7 @@ class Gate:
             try:
                 token = await run_in_threadpool(self._tokens.find, secret)
             except WardsealError as e:
-                return unavailable(scope["path"], e)
+                return unavailable("looking a token up", e)
         if token is None:
             return answer(
                 401,

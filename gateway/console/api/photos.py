@@ -123,6 +123,7 @@ def resolve(rooms: Ours, caller: OfPhotos, photo: PhotoId, said: Whose) -> None:
         by=caller.name,
         reason=said.reason,
     )
+    caller.saw(What.RESOLVED, photo)
 
 
 @router.post("/photos/{photo}/moves", status_code=201, responses=_REFUSED)
@@ -136,6 +137,7 @@ def ask_to_move(rooms: Ours, caller: OfPhotos, photo: PhotoId, said: Whose) -> s
         by=caller.name,
         reason=said.reason,
     )
+    caller.saw(What.MOVE_ASKED, photo)
     return _move(move)
 
 
@@ -146,7 +148,9 @@ def decide_move(
     """Confirm or refuse a move, as another person than who asked for it."""
     if move not in [one.id for one in rooms.cases.moves(photo)]:
         raise Problem(404, "This photo has no such move; the photo itself lists them.")
-    return _move(rooms.cases.decide(move, confirm=said.confirm, second=caller.name))
+    decided = rooms.cases.decide(move, confirm=said.confirm, second=caller.name)
+    caller.saw(What.MOVE_DECIDED, photo)
+    return _move(decided)
 
 
 @router.post("/photos/{photo}/sites", status_code=201, responses=_REFUSED)

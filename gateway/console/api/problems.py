@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
 from base.errors import WardsealError
+from gateway.console.places import place_of
 from gateway.worklist_desk import NotDone
 
 log = logging.getLogger(__name__)
@@ -81,9 +82,9 @@ def answer(
     return JSONResponse(details.model_dump(), status, headers=headers, media_type=MEDIA)
 
 
-def unavailable(path: str, error: Exception) -> JSONResponse:
+def unavailable(place: str, error: Exception) -> JSONResponse:
     """Say that it is not the caller's fault, and to the log whose it is."""
-    log.error("%s: %s", path, error)
+    log.error("%s: %s", place, error)
     words = "Try again in a minute; the gateway's administrator sees why in the console's log."
     return answer(503, words, headers={"Retry-After": "60"})
 
@@ -132,7 +133,7 @@ def install(app: FastAPI) -> None:
         )
 
     def fault(request: Request, error: Exception) -> Response:
-        return unavailable(request.url.path, error)
+        return unavailable(place_of(request), error)
 
     app.add_exception_handler(Problem, problem)
     app.add_exception_handler(NotDone, not_done)

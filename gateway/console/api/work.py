@@ -10,6 +10,7 @@ from gateway.console.api.problems import Problem, documented
 from gateway.console.api.rooms import OfWorklist, Ours, Rooms
 from gateway.console.api.shapes import of
 from gateway.console.audit import What
+from gateway.console.work import about, decides
 from gateway.worklist_desk import Filter, Item, NotDone
 
 router: Final = APIRouter(tags=["worklist"])
@@ -41,7 +42,7 @@ def find_items(
 def one_item(rooms: Ours, caller: OfWorklist, item: Number) -> shapes.ItemStory:
     """Tell one item and its history."""
     found = _find(rooms, item)
-    caller.saw(What.WORKLIST, f"item {item} {found.subject}")
+    caller.saw(What.WORKLIST, about(found))
     history = [of(shapes.Done, step) for step in rooms.worklist.history(item)]
     return shapes.ItemStory(item=_item(found), history=history)
 
@@ -51,14 +52,22 @@ def assign(rooms: Ours, caller: OfWorklist, item: Number, said: Assignment) -> s
     """Take an item, or hand it over."""
     _find(rooms, item)
     owner = said.owner or caller.name
-    return _item(rooms.worklist.assign(item, owner, by=caller.name, note=said.note))
+    done = rooms.worklist.assign(item, owner, by=caller.name, note=said.note)
+    caller.saw(What.ASSIGNED, about(done))
+    return _item(done)
 
 
 @router.post("/worklist/{item}/closing", responses=_REFUSED)
 def close(rooms: Ours, caller: OfWorklist, item: Number, said: Closing) -> shapes.Item:
-    """End an item, with a note that says how."""
+    """End an item, with a note that says how. An alarm is for governance to close; an objection
+    ends as it is decided.
+    """
     _find(rooms, item)
-    return _item(rooms.worklist.close(item, by=caller.name, note=said.note))
+    done = rooms.worklist.close(
+        item, by=caller.name, note=said.note, governance=decides(caller.person)
+    )
+    caller.saw(What.CLOSED, about(done))
+    return _item(done)
 
 
 def _find(rooms: Rooms, item: int) -> Item:
