@@ -7,6 +7,7 @@
 * transfers that live keep their claim
 * withdrawals that are on record are carried out
 * sealed copies of photos that are in the record are removed after their days
+* opened pictures that no sealed copy stands behind are removed
 * moves that two people have decided are handed to the record systems
 * devices that lack the newest keyset are told of it
 * pictures that a crash kept from people are made again, at the start
@@ -22,14 +23,14 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
 
-from sqlalchemy import select
+from sqlalchemy import exists, select
 
 from base.errors import FormatError, WardsealError
 from base.memory import wipe_file
-from gateway import retention
-from gateway.audit.tables import Did, done_once
+from gateway import retention, uses
 from gateway.config import LimitSettings
 from gateway.devices import Registry
+from gateway.forgetting import Forgetting
 from gateway.incoming import SUFFIX
 from gateway.reception import Admitted, Elsewhere, Outcome, Reception, Undone
 from gateway.store import Filing, Photo, State, Store
@@ -52,8 +53,8 @@ class TakeUp(Protocol):
 
 
 EVERY_SECONDS: Final = 30.0
-_AT_ONCE: Final = 500
 _REFILED_AT_ONCE: Final = 8
+_SWEPT_AT_ONCE: Final = 100
 
 
 class Housekeeping:
@@ -97,6 +98,9 @@ class Housekeeping:
         self._undo = undo
         self._paperwork = tuple(paperwork)
         self._called = threading.Event()
+        self._forgetting = Forgetting(
+            name=name, store=store, vault=vault, days=limits.keep_sealed_days
+        )
 
     def round(self) -> None:
         """Look around once; on the loop's thread, what takes time is given to the desk."""
@@ -123,7 +127,8 @@ class Housekeeping:
             if path.exists():
                 self._found(path)
         self._decided()
-        self._forget()
+        self._forgetting.round()
+        self._left_open(alive)
 
     def decided(self) -> None:
         """Somebody has decided something: see to it now; from any thread."""
@@ -189,7 +194,10 @@ class Housekeeping:
         def admit() -> None:
             outcome: Outcome = Elsewhere()
             try:
-                outcome = self._reception.init(device, init)
+                found = self._reception.init(device, init)
+                if isinstance(found, Signed | Undone) and path.suffix == SUFFIX:
+                    self._put_aside(path)
+                outcome = found
             finally:
                 self._mailbox.post(lambda: self._considered(device, path, outcome))
 
@@ -215,24 +223,62 @@ class Housekeeping:
         except OSError as e:
             log.error("%s cannot be removed: %s", path.name, e.strerror)
 
+    def _put_aside(self, path: Path) -> None:
+        """A crash came between the receipt and this: what was to be kept is not wiped.
+
+        Another replica's photo is left to whoever has its sealed copy. Raises OSError or NotKept.
+        """
+        photo = path.stem
+        if self._vault.path(photo).exists():
+            return
+        ours = exists().where(Filing.photo == photo, Filing.keeper == self._name)
+        filed = exists().where(Filing.photo == photo)
+        with self._store.begin(durable=False) as session:
+            row = session.get(Photo, photo)
+            if row is None or row.objection == uses.ERASED:
+                return
+            if session.scalar(select(filed)) and not session.scalar(select(ours)):
+                return
+            held = row.state == State.HELD
+            undone = row.state == State.UNDONE and (
+                row.filed_ms is not None or retention.on_hold(session, photo)
+            )
+            kept = held or undone or row.state == State.FILED
+        if held:
+            self._vault.keep(path, photo)
+        elif kept:
+            self._vault.put_aside(path, photo)
+
+    def _left_open(self, alive: set[str]) -> None:
+        """On the desk's thread: find opened pictures that a crash left without a sealed copy.
+
+        Another replica may have one in hand: then it claims it, or has done so just now.
+        """
+        left = [p for p in self._vault.unsealed(self._limits.idle_seconds) if p not in alive]
+        left = left[:_SWEPT_AT_ONCE]
+        if not left:
+            return
+        claimed = select(Photo.photo).where(
+            Photo.photo.in_(left), Photo.state == State.ARRIVING, Photo.claimed_until_ms > _now_ms()
+        )
+        with self._store.begin(durable=False) as session:
+            in_hand = set(session.scalars(claimed))
+        for photo in left:
+            if photo not in in_hand:
+                self._mailbox.post(partial(self._close, photo))
+
+    def _close(self, photo: str) -> None:
+        if bytes.fromhex(photo) in self._transfers:
+            return
+        try:
+            if self._vault.sweep(photo):
+                log.info("photo %s: pictures that a crash had left were removed", photo)
+        except OSError as e:
+            log.error("the opened pictures of %s cannot be removed: %s", photo, e.strerror)
+
     def _remove_if_old(self, path: Path) -> None:
         if path.stat().st_mtime < time.time() - self._limits.idle_seconds:
             wipe_file(path)
-
-    def _forget(self) -> None:
-        """Remove sealed copies whose days are over, of photos that the record has."""
-        old = self._vault.older_than(self._limits.keep_sealed_days)
-        days, now = self._limits.keep_sealed_days, _now_ms()
-        over: list[str] = []
-        with self._store.begin() as session:
-            for at in range(0, len(old), _AT_ONCE):
-                over += retention.over(session, old[at : at + _AT_ONCE], days=days, now_ms=now)
-            over = over[:_AT_ONCE]
-            # Said first: a crash in between leaves a copy that goes in the next round.
-            for photo in over:
-                done_once(session, Did.REMOVED, photo, self._name, at_ms=now)
-        for photo in over:
-            self._vault.destroy(photo)
 
 
 def _now_ms() -> int:

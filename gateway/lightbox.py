@@ -9,6 +9,8 @@ copy outlives a power cut. They go with the sealed copy.
 import contextlib
 import logging
 import os
+import re
+import time
 from pathlib import Path
 from typing import Final
 
@@ -22,6 +24,7 @@ log = logging.getLogger(__name__)
 PICTURE: Final = ".jpg"
 SMALL: Final = ".small.jpg"
 _QUALITY: Final = 80
+_ID: Final = re.compile("[0-9a-f]{64}")
 
 
 class Lightbox:
@@ -73,6 +76,19 @@ class Lightbox:
             return all(path(photo).stat().st_size for path in (self.picture, self.small))
         except OSError:
             return False
+
+    def untouched(self, seconds: float) -> list[str]:
+        """Return the photos of which all that lies here, seen or hidden, is older than that."""
+        newest: dict[str, float] = {}
+        with contextlib.suppress(FileNotFoundError), os.scandir(self._folder) as entries:
+            for entry in entries:
+                photo = entry.name.removeprefix(".").partition(".")[0]
+                if _ID.fullmatch(photo):
+                    with contextlib.suppress(FileNotFoundError):
+                        touched = entry.stat(follow_symlinks=False).st_mtime
+                        newest[photo] = max(touched, newest.get(photo, touched))
+        limit = time.time() - seconds
+        return sorted(photo for photo, touched in newest.items() if touched < limit)
 
     def take_away(self, photo: str) -> None:
         """Overwrite and remove all of it, if it is there."""

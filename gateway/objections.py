@@ -258,9 +258,7 @@ class Registrar:
         with self._store.begin() as session:
             self._pressed(session)
             self._never_filed(session)
-        with self._store.begin() as session:
-            gone = self._erase(session)
-        if gone:
+        if self._erase():
             self._cabinet.wake()
         with self._store.begin() as session:
             self._erased(session)
@@ -304,21 +302,28 @@ class Registrar:
                 note = "destroyed: it had come into no record"
                 end(session, item, by=row.by, note=note, at=self._clock())
 
-    def _erase(self, session: Session) -> bool:
+    def _erase(self) -> bool:
+        """Done again until ``_erased`` has seen the end of it: a crash may come anywhere."""
         decided = (
-            select(ObjectionRow)
+            select(ObjectionRow.photo)
             .join(Photo, Photo.photo == ObjectionRow.photo)
             .where(ObjectionRow.stage == Stage.DECIDED, Photo.state == State.UNDONE)
         )
         any_gone = False
-        for row in session.scalars(decided.limit(_AT_ONCE)):
-            if retention.on_hold(session, row.photo):
-                continue  # put on after the decision; it waits
-            if self._cabinet.keeps(session, row.photo) and self._vault.path(row.photo).exists():
-                mine = self._cabinet.name
-                done_once(session, Did.REMOVED, row.photo, mine, at_ms=self._clock())
-                self._vault.destroy(row.photo)
-            self._cabinet.erase(session, row.photo)
+        with self._store.begin(durable=False) as session:
+            photos = list(session.scalars(decided.limit(_AT_ONCE)))
+        for photo in photos:
+            with self._store.begin() as session:
+                if retention.on_hold(session, photo):
+                    continue  # put on after the decision; it waits
+                mine = self._cabinet.keeps(session, photo)
+                if mine:
+                    # Said first, and lasting: what is destroyed cannot be said afterwards.
+                    name = self._cabinet.name
+                    done_once(session, Did.REMOVED, photo, name, at_ms=self._clock())
+                self._cabinet.erase(session, photo)
+            if mine:
+                self._vault.destroy(photo)
             any_gone = True
         return any_gone
 

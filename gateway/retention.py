@@ -3,7 +3,8 @@
 The record is the master. The gateway's sealed copies and the pictures that were opened for the
 console go ``limits.keep_sealed_days`` after a photo was filed or undone, unless something is still
 to be done with it. A litigation hold, on a photo or on a patient, keeps them until a named person
-lifts it; it is looked up in the very transaction that decides what goes.
+lifts it; it is looked up in the very transaction that decides what goes. A hold on a patient is
+one on every record that merges have made one with his, whichever was merged into which.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,9 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 
 from sqlalchemy import BigInteger, ColumnElement, String, exists, or_, select
-from sqlalchemy.orm import Mapped, Session, aliased, mapped_column
+from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from gateway.identity.tables import AssignmentRow
+from gateway.identity import census
+from gateway.identity.tables import AssignmentRow, PatientRow
 from gateway.store import HASH, PERSON, Base, Filing, Photo, State, Store
 from gateway.worklist_desk import NotDone, named, worded
 
@@ -81,6 +83,10 @@ class Holds:
         with self._store.begin() as session:
             if photo is not None and session.get(Photo, photo) is None:
                 raise NotDone("there is no such photo")
+            if patient is not None and not _known(session, patient):
+                raise NotDone(
+                    f"no patient has the record number {patient}: look it up, spell it so"
+                )
             session.add(row)
             session.flush()
             return _hold(row)
@@ -105,18 +111,24 @@ class Holds:
 
     def keeping(self, photo: str) -> list[Hold]:
         """Return the holds that keep a photo: its own, and those on whose it is or ever was."""
-        theirs = select(AssignmentRow.patient).where(AssignmentRow.photo == photo)
-        query = select(HoldRow).where(
-            HoldRow.lifted_ms.is_(None),
-            or_(HoldRow.photo == photo, HoldRow.patient.in_(theirs)),
+        assigned = select(AssignmentRow.patient).where(
+            AssignmentRow.photo == photo, AssignmentRow.patient.is_not(None)
         )
         with self._store.read() as session:
+            theirs = census.kin(session, (p for p in session.scalars(assigned) if p is not None))
+            query = select(HoldRow).where(
+                HoldRow.lifted_ms.is_(None),
+                or_(HoldRow.photo == photo, HoldRow.patient.in_(theirs)),
+            )
             return [_hold(row) for row in session.scalars(query.order_by(HoldRow.id))]
 
     def on_patient(self, patient: str) -> list[Hold]:
         """Return the holds on everything of a patient."""
-        query = select(HoldRow).where(HoldRow.lifted_ms.is_(None), HoldRow.patient == patient)
         with self._store.read() as session:
+            query = select(HoldRow).where(
+                HoldRow.lifted_ms.is_(None),
+                HoldRow.patient.in_(census.kin(session, (patient,))),
+            )
             return [_hold(row) for row in session.scalars(query.order_by(HoldRow.id))]
 
 
@@ -141,7 +153,8 @@ class Retention(Holds):
 
 def on_hold(session: Session, photo: str) -> bool:
     """Tell whether a hold keeps a photo's copies."""
-    return bool(session.scalar(select(_held(Photo.photo)).where(Photo.photo == photo)))
+    held = _held(session)
+    return bool(session.scalar(select(held).where(Photo.photo == photo)))
 
 
 def over(session: Session, photos: Iterable[str], *, days: int, now_ms: int) -> list[str]:
@@ -155,23 +168,27 @@ def over(session: Session, photos: Iterable[str], *, days: int, now_ms: int) -> 
         Photo.state.in_((State.FILED, State.UNDONE)),
         Photo.changed_ms <= now_ms - days * _DAY_MS,
         ~unfinished,
-        ~_held(Photo.photo),
+        ~_held(session),
     )
     return list(session.scalars(query))
 
 
-def _held(photo: ColumnElement[str] | object) -> ColumnElement[bool]:
-    """Tell whether a hold is on a photo, or on a patient whose it is or ever was."""
-    theirs = aliased(AssignmentRow)
-    return (
-        exists()
-        .where(HoldRow.lifted_ms.is_(None))
-        .where(
-            or_(
-                HoldRow.photo == photo,
-                exists().where(theirs.photo == photo, theirs.patient == HoldRow.patient),
-            )
-        )
+def _known(session: Session, patient: str) -> bool:
+    """Tell whether the census has heard of a patient, or a photo was ever given to him."""
+    given = select(AssignmentRow.photo).where(AssignmentRow.patient == patient).limit(1)
+    if session.get(PatientRow, patient) is not None:
+        return True
+    return session.execute(given).first() is not None
+
+
+def _held(session: Session) -> ColumnElement[bool]:
+    """Tell whether a hold is on ``Photo``, or on a patient whose it is or ever was."""
+    holds = HoldRow.lifted_ms.is_(None)
+    on = select(HoldRow.patient).where(holds, HoldRow.patient.is_not(None)).distinct()
+    patients = census.kin(session, (p for p in session.scalars(on) if p is not None))
+    return or_(
+        exists().where(holds, HoldRow.photo == Photo.photo),
+        exists().where(AssignmentRow.photo == Photo.photo, AssignmentRow.patient.in_(patients)),
     )
 
 

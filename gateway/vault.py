@@ -88,6 +88,18 @@ class Vault:
             if path.exists():
                 wipe_file(path)
 
+    def unsealed(self, seconds: float) -> list[str]:
+        """Return whose opened pictures lie untouched for so long, with no sealed copy behind."""
+        sealed = set(self.all())
+        return [photo for photo in self._lightbox.untouched(seconds) if photo not in sealed]
+
+    def sweep(self, photo: str) -> bool:
+        """Remove the opened pictures of ``photo`` if it has no sealed copy. Raises OSError."""
+        if self.path(photo).exists():
+            return False
+        self._lightbox.take_away(photo)
+        return True
+
     def all(self) -> list[str]:
         """Return the photos (hex) that have a copy here."""
         return [path.stem for path in self._folder.glob(f"*{SUFFIX}")]

@@ -109,6 +109,21 @@ def survivor_of(session: Session, patient: str) -> str:
     return patient
 
 
+def kin(session: Session, patients: Iterable[str]) -> frozenset[str]:
+    """Return these record numbers, and all that merges have ever made one record with them."""
+    known = set(patients)
+    new = known
+    while new:
+        into = select(PatientRow.merged_into).where(
+            PatientRow.number.in_(new), PatientRow.merged_into.is_not(None)
+        )
+        prior = select(PatientRow.number).where(PatientRow.merged_into.in_(new))
+        found = {number for number in session.scalars(into) if number is not None}
+        new = (found | set(session.scalars(prior))) - known
+        known = known | new
+    return frozenset(known)
+
+
 def stays_by(session: Session, patients: Iterable[str]) -> tuple[Stay, ...]:
     """Return every stay of these patients."""
     query = select(EncounterRow.number, EncounterRow.patient).where(

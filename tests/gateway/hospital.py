@@ -67,8 +67,8 @@ class Hospital:
 
     # -- its life ---------------------------------------------------------------------------------
 
-    def open(self) -> "Hospital":
-        """Start the gateway and let it look around once."""
+    def open(self, *, look: bool = True) -> "Hospital":
+        """Start the gateway and let it look around once, unless something is to come first."""
         self._stack = ExitStack()
         self._mailbox = Mailbox()
         self._house = gateway.build(
@@ -78,7 +78,8 @@ class Hospital:
             keep=self._keep,
             mailbox=self._mailbox,
         )
-        self.look_around()
+        if look:
+            self.look_around()
         return self
 
     def _keep(self, topic: str, payload: bytes) -> bool:

@@ -58,7 +58,8 @@ def test_P5_killed_while_filing_it_files_once_and_signs_for_it(
         rows = hospital.rows("select state from photos where photo = :p", p=photo.hex)
         assert rows == [("filed",)]
         left = hospital.state / "incoming" / f"{photo.hex}.part"
-        until(lambda: not left.exists(), 5, "the bundle to be put aside")
+        until(lambda: not left.exists(), 45, "a round that puts the bundle aside")
+        assert (hospital.state / "sealed" / f"{photo.hex}.wardseal").exists()
     assert not list((hospital.record / ".arriving").glob(f"{photo.hex}*"))
 
 

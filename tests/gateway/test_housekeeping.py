@@ -121,6 +121,57 @@ def test_a_photo_that_is_whole_but_was_not_taken_needs_no_second_transfer(
     assert hospital.read(hospital.expect(Signed)).status == Status.FILED
 
 
+@pytest.mark.parametrize("undo", [False, True], ids=["", "undone meanwhile"])
+@pytest.mark.parametrize("picture", [jpeg(), b"no picture"], ids=["filed", "held"])
+def test_a_crash_between_the_receipt_and_the_vault_loses_no_sealed_copy(
+    hospital: Hospital, device: Device, picture: bytes, undo: bool
+) -> None:
+    photo = device.photo(picture)
+    status = hospital.receive(device, photo).status
+    copy = hospital.state / "sealed" / f"{photo.hex}.wardseal"
+    hospital.until(copy.exists, 10, "the copy")
+    raw = copy.read_bytes()
+    hospital.close()
+    left = copy.rename(hospital.state / "incoming" / f"{photo.hex}.part")
+    if undo:
+        hospital.open(look=False)
+        device.undo(photo)
+        hospital.sync(device, device.batch())
+        receipt(hospital, photo, Status.UNDONE)
+    else:
+        hospital.open()
+    hospital.until(lambda: not left.exists(), 10, "it to be put aside")
+    if undo and status == Status.HELD:
+        assert not copy.exists(), "it never came into the record"
+    else:
+        assert copy.read_bytes() == raw
+    hospital.look_around()
+    hospital.sync(device, device.batch())
+    assert copy.exists() == (not (undo and status == Status.HELD))
+
+
+def test_pictures_that_a_crash_left_without_a_sealed_copy_are_removed(
+    hospital: Hospital, device: Device
+) -> None:
+    filed, gone, young, coming = (device.photo(jpeg(seed=seed)) for seed in range(4))
+    hospital.receive(device, filed)
+    opened = hospital.state / "opened"
+    hospital.until((opened / f"{filed.hex}.small.jpg").exists, 10, "the picture")
+    hospital.ask(device, coming)
+    for photo in (gone, young, coming):
+        for name in (f".{photo.hex}", f"{photo.hex}.jpg", f"{photo.hex}.small.jpg"):
+            (opened / name).write_bytes(b"opened")
+    for path in opened.iterdir():
+        if young.hex not in path.name:
+            os.utime(path, (0, 0))
+    hospital.look_around()
+    hospital.until(lambda: not list(opened.glob(f"*{gone.hex}*")), 10, "their removal")
+    hospital.sync(device, device.batch())
+    assert len(list(opened.glob(f"*{filed.hex}*"))) == 2
+    for photo in (young, coming):
+        assert len(list(opened.glob(f"*{photo.hex}*"))) == 3
+
+
 @pytest.mark.parametrize("damage", ["cut", "flipped", "strange"])
 def test_a_file_that_is_no_whole_photo_is_left_until_it_is_old(
     hospital: Hospital, device: Device, damage: str

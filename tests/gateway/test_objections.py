@@ -149,6 +149,22 @@ def test_two_people_and_a_law_erase_it_everywhere(
         objections.object(photo.hex, said_ms=SAID_MS, **TOLD)
 
 
+def test_an_erasure_that_a_crash_cut_short_leaves_no_picture_and_is_told(
+    ward: Hospital, objections: Objections, photo: Photo
+) -> None:
+    """The sealed copy went, and nothing was on record of it yet."""
+    told = objections.object(photo.hex, said_ms=SAID_MS, **TOLD)
+    undone(ward, photo)
+    assert (ward.state / "opened" / f"{photo.hex}.jpg").exists()
+    (ward.state / "sealed" / f"{photo.hex}.wardseal").unlink()
+    objections.decide(told.id, Decision.ERASED, reason="no", law="GDPR Art. 17", by="O. Fischer")
+    objections.confirm(told.id, confirm=True, second="P. Lind")
+    wait(ward, lambda: objections.get(told.id).stage is Stage.DONE, "the erasure")
+    assert not list(ward.state.glob(f"*/*{photo.hex}*"))
+    said = "select count(*) from deeds where photo = :p and did = 'sealed copy removed'"
+    assert ward.rows(said, p=photo.hex) == [(1,)]
+
+
 def test_an_erasure_may_be_refused_and_a_litigation_hold_forbids_it(
     ward: Hospital, objections: Objections, photo: Photo, decided: Store
 ) -> None:
