@@ -3,7 +3,7 @@ every failure a FilingError in plain words.
 """
 
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -70,7 +70,7 @@ class Web:
         *,
         headers: dict[str, str] | None = None,
         content: bytes | None = None,
-        params: dict[str, str] | None = None,
+        params: Mapping[str, str | Sequence[str]] | None = None,
     ) -> httpx2.Response:
         """Return the answer, whole. Raises Gone or FilingError; ``path`` begins with a slash."""
         answer = self._once(method, path, headers, content, params)
@@ -90,7 +90,7 @@ class Web:
         path: str,
         headers: dict[str, str] | None,
         content: bytes | None,
-        params: dict[str, str] | None,
+        params: Mapping[str, str | Sequence[str]] | None,
     ) -> httpx2.Response:
         every = dict(headers or {})
         bearer = self._authorize()

@@ -5,7 +5,7 @@
 //
 // Says "listening PORT" when it does. With "token", every request must bear it. With "client",
 // POST /token gives out tokens for five minutes against a signed assertion (SMART Backend
-// Services). GET /requests tells what was asked for,
+// Services). "page" is the most that one page of a search has. GET /requests tells what was asked for,
 // GET /clear forgets everything stored, GET /expire every token. Ends when its standard input ends.
 import { randomUUID } from "node:crypto";
 import { readFileSync } from "node:fs";
@@ -97,6 +97,8 @@ async function answer(request, body) {
     if ((request.headers.accept ?? "").includes("fhir+json")) return [200, found];
     return [200, raw, found.contentType];
   }
+  const page = Math.min(Number(url.searchParams.get("_count") ?? Infinity), options.page ?? Infinity);
+  if (Number.isFinite(page)) url.searchParams.set("_count", page);
   const query = {};
   for (const key of url.searchParams.keys()) {
     const all = url.searchParams.getAll(key);
@@ -115,6 +117,12 @@ async function answer(request, body) {
     },
     repo,
   );
+  const upTo = Number(query._offset ?? 0) + (resource?.entry?.length ?? 0);
+  if (request.method === "GET" && resource?.type === "searchset" && upTo < resource.total) {
+    url.searchParams.set("_offset", upTo);
+    const here = `${files ? "https" : "http"}://${request.headers.host}`;
+    resource.link = [{ relation: "next", url: here + url.pathname + url.search }];
+  }
   return [statusOf(outcome), resource ?? outcome];
 }
 
