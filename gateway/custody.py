@@ -180,9 +180,9 @@ class Custodian:
         known = self._known_of(proof)
         if known.undone:
             return None
-        self._identity.ask(content.private, proof)
+        said = self._identity.ask(content.private, proof)
         with self._store.begin(durable=False) as session:
-            unclear = self._identity.name(session, content.private, proof)
+            unclear = self._identity.name(session, content.private, proof, said)
             assignment = self._cabinet.assigned(session, proof.photo.hex(), None)
         picture = verdict()
         self._seen = (proof.photo.hex(), picture)

@@ -59,13 +59,13 @@ class CsvFile:
         except FormatError as e:
             raise ConfigError("identity.csv", f"{self._file}: {e}") from e
 
-    def refresh(self, _identifier: str | None, _place: Place | None, _at_ms: int) -> None:
+    def refresh(self, _identifier: str | None, _place: Place | None, _at_ms: int) -> tuple[()]:
         """Take in the file if it has changed. Raises Unreachable while it cannot be used."""
         try:
             stat = self._file.stat()
             version = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
             if version == self._version:
-                return
+                return ()
             stays = parse(self._file.read_bytes())
         except OSError as e:
             raise Unreachable(f"the list of patients cannot be read: {e.strerror}") from e
@@ -83,6 +83,7 @@ class CsvFile:
                 census.replace(session, encounter, _without_gaps(movements))
         self._version = version
         log.info("the list of patients was read: %d stays", len(stays))
+        return ()
 
 
 def parse(data: bytes) -> list[Told]:

@@ -38,6 +38,8 @@ class Why(StrEnum):
     SHARED = "more than one patient was in this bed"
     EMPTY = "nobody was in this bed when the photo was taken"
     CHANGED = "somebody was admitted, moved or discharged within 15 minutes of the photo"
+    UNSURE = "the FHIR server gives a date without the time for somebody who came or went then"
+    RETIRED = "the FHIR server no longer uses the patient's record, and names none that goes on"
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,7 @@ class Evidence:
     ``identifier`` is what the one band holds, None where that is none of this site's. ``named``:
     the patients known by it; ``merged``: those of all patients here whose record was merged into
     another. ``theirs`` are the stays of the named patients, ``here`` those in the device's bed.
+    ``said`` is what a source said against its own answer.
     """
 
     at_ms: int
@@ -59,6 +62,7 @@ class Evidence:
     merged: frozenset[str] = frozenset()
     theirs: tuple[Stay, ...] = ()
     here: tuple[Stay, ...] = ()
+    said: tuple[Why, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,7 @@ def decide(evidence: Evidence, rules: Rules) -> Named | Doubtful:
     """Decide whose photo it is."""
     alone = bool(rules.bed_alone) and evidence.bands == 0
     why = (*_device(evidence), *(() if alone else _band(evidence)), *_bed(evidence, alone))
+    why = (*why, *evidence.said)
     at = evidence.at_ms
     there = {stay.patient: stay for stay in evidence.here if stay.covers(at)}
     only_there = next(iter(there)) if len(there) == 1 else None

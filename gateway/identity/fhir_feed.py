@@ -1,17 +1,20 @@
 """The census from a FHIR R4 server, asked when a photo comes: nothing that is known is stale.
 
 Asked by plain searches that every server has: the patient by the wristband's identifier, his
-encounters; the bed's Location by its identifier, the encounters there. Each Encounter's
-``location`` with its periods is its whole history, and takes the place of what was known of it.
+encounters around that time; the bed's Location by its identifier, the encounters there. Each
+Encounter's ``location`` with its periods is its whole history, and takes the place of what was
+known of it. What was known to be there and is in no answer is looked at by itself.
 
 A bed is a Location that has an identifier of ``location_system`` in the form ``ward^room^bed`` (as
 PV1-3 has it). A record number is an identifier of the site's ``authority``.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
+from urllib.parse import parse_qs
 
 from gateway.beds import Place
 from gateway.filing.base import FilingError
@@ -20,17 +23,30 @@ from gateway.filing.record import Encounter, Patient
 from gateway.filing.web import Gone, Web
 from gateway.identity import census
 from gateway.identity.census import Told
+from gateway.identity.decision import NEAR_MS, Why
+from gateway.identity.fhir_stays import Span, history
 from gateway.identity.identify import Unreachable
 from gateway.identity.settings import FhirSourceSettings
-from gateway.identity.stays import Moved, Movement
+from gateway.identity.stays import stays_of
 from gateway.store import Store
 
 _ACCEPT: Final = {"Accept": "application/fhir+json"}
-_MOST: Final = 200
+_PAGE: Final = 200
+_PAGES: Final = 10
 _AROUND: Final = timedelta(days=2)
-_NOT_REAL: Final = ("cancelled", "entered-in-error", "planned")
 _LONGEST: Final = 100
 _Resource = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class _Found:
+    """One answer. ``named``: found by the wristband; ``retired``: no record that is in use."""
+
+    told: Told
+    unsure: tuple[Span, ...] = ()
+    named: bool = False
+    into: Patient | None = None
+    retired: bool = False
 
 
 class FhirSource:
@@ -55,6 +71,7 @@ class FhirSource:
             renew=None if self._smart is None else self._smart.renew,
         )
         self._places: dict[str, Place | None] = {}
+        self._people: dict[str, _Found | None] = {}
 
     def close(self) -> None:
         """Close every connection."""
@@ -62,25 +79,44 @@ class FhirSource:
         if self._smart is not None:
             self._smart.close()
 
-    def refresh(self, identifier: str | None, place: Place | None, at_ms: int) -> None:
-        """Bring the census up to date about a wristband and a bed. Raises Unreachable."""
+    def refresh(self, identifier: str | None, place: Place | None, at_ms: int) -> tuple[Why, ...]:
+        """Bring the census up to date about a wristband and a bed. Raises Unreachable.
+
+        Returns what speaks against the server's own answer, about that moment.
+        """
+        at = datetime.fromtimestamp(at_ms / 1000, UTC)
+        # What a period overlaps (FHIR R4 search, 3.1.1.5.6); the days are for zones.
+        when = [f"ge{(at - _AROUND).date()}", f"le{(at + _AROUND).date()}"]
+        self._people.clear()
         try:
-            found = list(self._named(identifier)) if identifier is not None else []
+            found = list(self._named(identifier, when)) if identifier is not None else []
             if place is not None:
-                found += self._in_bed(place, at_ms)
+                found += self._in_bed(place, when)
+            over, again = self._over(found, identifier, place, at_ms)
+            found += again
         except FilingError as e:
             raise Unreachable(str(e)) from e
         except (ValueError, KeyError, TypeError, AttributeError, OverflowError) as e:
             raise Unreachable("the FHIR server gives what no FHIR server does") from e
+        self._remember(over, found)
+        return _doubts(found, place, at_ms)
+
+    def _remember(self, over: list[str], found: list[_Found]) -> None:
         now = self._clock()
         with self._store.begin() as session:
-            for told in found:
-                history = told.movements
+            for number in over:
+                census.replace(session, number, ())
+            for one in found:
+                told = one.told
                 census.remember(session, Told(told.patient, told.codes, told.encounter), at_ms=now)
                 if told.encounter is not None:
-                    census.replace(session, told.encounter.number, history)
+                    census.replace(session, told.encounter.number, told.movements)
+            for one in found:
+                if one.into is not None:
+                    prior = one.told.patient.number
+                    census.merge(session, survivor=one.into, prior=prior, at_ms=now)
 
-    def _named(self, identifier: str) -> Iterator[Told]:
+    def _named(self, identifier: str, when: list[str]) -> Iterator[_Found]:
         systems = ",".join(f"{_escape(each)}|{_escape(identifier)}" for each in self._authorities)
         for patient in self._search("Patient", {"identifier": systems}):
             # Not every server knows the escapes: what it finds has to be what was asked for.
@@ -89,56 +125,96 @@ class FhirSource:
                 for each in patient.get("identifier", [])
             ):
                 continue
-            yield from self._of(patient, {"patient": f"Patient/{patient['id']}"})
+            reference = f"Patient/{patient['id']}"
+            self._people[reference] = person = self._person(patient)
+            if person is None:
+                continue
+            yield replace(person, named=True)
+            for encounter in self._search("Encounter", {"patient": reference, "date": when}):
+                yield from self._found(encounter)
 
-    def _in_bed(self, place: Place, at_ms: int) -> Iterator[Told]:
+    def _in_bed(self, place: Place, when: list[str]) -> Iterator[_Found]:
         name = f"{place.ward}^{place.room}^{place.bed}"
         token = f"{_escape(self._system)}|{_escape(name)}"
-        at = datetime.fromtimestamp(at_ms / 1000, UTC)
         for location in self._search("Location", {"identifier": token}):
-            where = {
-                "location": f"Location/{location['id']}",
-                "date": f"le{(at + _AROUND).date().isoformat()}",
-            }
+            where = {"location": f"Location/{location['id']}", "date": when}
             for encounter in self._search("Encounter", where):
-                patient = self._read(encounter["subject"]["reference"])
-                told = self._told(patient, encounter)
-                if told is not None:
-                    yield told
+                yield from self._found(encounter)
 
-    def _of(self, patient: _Resource, where: dict[str, str]) -> Iterator[Told]:
-        alone = self._patient(patient)
-        if alone is None:
+    def _over(
+        self, found: list[_Found], identifier: str | None, place: Place | None, at_ms: int
+    ) -> tuple[list[str], list[_Found]]:
+        """Look again at encounters that are known to be there and were not in the answers.
+
+        They have ended since, or moved, or never were: their numbers, and what they are now.
+        """
+        seen = {one.told.encounter.fhir for one in found if one.told.encounter is not None}
+        with self._store.read() as session:
+            named = {one.told.patient.number for one in found if one.named}
+            named |= set(census.known_by(session, identifier)) if identifier is not None else set()
+            stays = [*census.stays_by(session, named)]
+            stays += census.stays_in(session, place, at_ms) if place is not None else ()
+            now = {
+                stay.encounter
+                for stay in stays
+                if stay.covers(at_ms) or stay.changes_near(at_ms, NEAR_MS)
+            }
+            known = {number: census.encounter(session, number) for number in sorted(now)}
+        over: list[str] = []
+        again: list[_Found] = []
+        for number, encounter in known.items():
+            if encounter is None or not encounter.fhir or encounter.fhir in seen:
+                continue
+            over.append(number)
+            try:
+                again += self._found(self._get(f"/{encounter.fhir}", {}))
+            except Gone:
+                continue
+        return over, again
+
+    def _found(self, encounter: _Resource) -> Iterator[_Found]:
+        """What an encounter tells; nothing if it is nobody's whom we could name."""
+        whose = (encounter.get("subject") or {}).get("reference")
+        if whose is None:
             return
-        yield Told(*alone)
-        for encounter in self._search("Encounter", where):
-            told = self._told(patient, encounter)
-            if told is not None:
-                yield told
-
-    def _told(self, patient: _Resource, encounter: _Resource) -> Told | None:
-        who = self._patient(patient)
-        if who is None:
-            return None
+        if whose not in self._people:
+            self._people[whose] = self._person(self._read(whose))
+        person = self._people[whose]
+        if person is None:
+            return
         identifiers = encounter.get("identifier") or [{}]
         number = str(identifiers[0].get("value") or encounter["id"])
         system = str(identifiers[0].get("system") or "")
-        stays = [] if encounter.get("status") in _NOT_REAL else encounter.get("location", [])
-        movements: list[Movement] = []
-        for stay in stays:
-            place = self._place(stay["location"]["reference"])
-            period = stay.get("period") or encounter.get("period") or {}
-            if place is None or "start" not in period:
-                continue
-            movements.append(Movement(_ms(period["start"]), Moved.IN, place))
-            if "end" in period:
-                movements.append(Movement(_ms(period["end"]), Moved.OUT, Place("", "")))
-        begins = {one.at_ms for one in movements if one.moved is Moved.IN}
-        return Told(
-            *who,
+        read = history(encounter, self._place)
+        told = Told(
+            person.told.patient,
+            person.told.codes,
             Encounter(number[:_LONGEST], system, f"Encounter/{encounter['id']}"),
-            tuple(m for m in movements if m.moved is Moved.IN or m.at_ms not in begins),
+            read.movements,
         )
+        yield replace(person, told=told, unsure=read.unsure)
+
+    def _person(self, resource: _Resource) -> _Found | None:
+        """A patient, and the record that goes on where his was merged (Patient.link)."""
+        who = self._patient(resource)
+        if who is None:
+            return None
+        into = None
+        replaced = [
+            (link.get("other") or {}).get("reference")
+            for link in resource.get("link", [])
+            if link.get("type") == "replaced-by"
+        ]
+        for reference in filter(None, replaced):
+            try:
+                other = self._patient(self._get(f"/{reference}", {}))
+            except Gone:
+                continue
+            if other is not None and other[0].number != who[0].number:
+                into = other[0]
+                break
+        retired = into is None and (bool(replaced) or resource.get("active") is False)
+        return _Found(Told(*who), into=into, retired=retired)
 
     def _patient(self, resource: _Resource) -> tuple[Patient, tuple[str, ...]] | None:
         """A patient and his other codes; None for one without exactly one record number."""
@@ -173,12 +249,28 @@ class FhirSource:
             self._places[reference] = place
         return self._places[reference]
 
-    def _search(self, kind: str, where: dict[str, str]) -> list[_Resource]:
-        answer = self._get(f"/{kind}", {**where, "_count": str(_MOST)})
-        entries = [entry["resource"] for entry in answer.get("entry", [])]
-        if any(link.get("relation") == "next" for link in answer.get("link", [])):
-            raise Unreachable(f"the FHIR server has more than {_MOST} answers about one {kind}")
-        return [each for each in entries if each.get("resourceType") == kind]
+    def _search(self, kind: str, where: Mapping[str, str | Sequence[str]]) -> list[_Resource]:
+        found: list[_Resource] = []
+        path: str = f"/{kind}"
+        params: Mapping[str, str | Sequence[str]] = {**where, "_count": str(_PAGE)}
+        if "date" in where:
+            params = {**params, "_sort": "-date"}
+        for _ in range(_PAGES):
+            answer = self._get(path, params)
+            found += (entry["resource"] for entry in answer.get("entry", []))
+            more = [each["url"] for each in answer.get("link", []) if each["relation"] == "next"]
+            if not more:
+                return [each for each in found if each.get("resourceType") == kind]
+            path, params = self._next(more[0])
+        raise Unreachable(f"the FHIR server has more than {_PAGES} pages about one {kind}")
+
+    def _next(self, url: str) -> tuple[str, Mapping[str, Sequence[str]]]:
+        """Take a link apart, so that no message has its query (P9)."""
+        there, _, query = url.partition("?")
+        path = there.removeprefix(self._web.base)
+        if path[:1] not in ("", "/"):
+            raise Unreachable("the FHIR server's next page is at another address; see its base URL")
+        return path, parse_qs(query, keep_blank_values=True)
 
     def _read(self, reference: str) -> _Resource:
         try:
@@ -186,7 +278,7 @@ class FhirSource:
         except Gone as e:
             raise Unreachable("the FHIR server refers to what it does not have") from e
 
-    def _get(self, path: str, params: dict[str, str]) -> _Resource:
+    def _get(self, path: str, params: Mapping[str, str | Sequence[str]]) -> _Resource:
         found = json.loads(self._web.request("GET", path, headers=_ACCEPT, params=params).content)
         if not isinstance(found, dict):
             raise TypeError("no resource")
@@ -200,8 +292,16 @@ def _escape(token: str) -> str:
     return token
 
 
-def _ms(text: str) -> int:
-    when = datetime.fromisoformat(text)
-    if when.tzinfo is None:
-        raise ValueError("a FHIR instant without a zone")
-    return int(when.timestamp() * 1000)
+def _doubts(found: list[_Found], place: Place | None, at_ms: int) -> tuple[Why, ...]:
+    """What of the answer cannot be relied on at a moment."""
+    why = []
+    if any(span.holds(at_ms, NEAR_MS) for one in found for span in one.unsure):
+        why.append(Why.UNSURE)
+    if any(one.retired and (one.named or _in(one.told, place, at_ms)) for one in found):
+        why.append(Why.RETIRED)
+    return tuple(why)
+
+
+def _in(told: Told, place: Place | None, at_ms: int) -> bool:
+    stays = stays_of(told.patient.number, "", told.movements)
+    return any(stay.place == place and stay.covers(at_ms) for stay in stays)

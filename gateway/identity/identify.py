@@ -18,7 +18,7 @@ from gateway.beds import Beds, Hung, Place
 from gateway.filing.record import FIRST, Assignment, Site
 from gateway.identity import census
 from gateway.identity.codes import identifier_in
-from gateway.identity.decision import Doubtful, Evidence, Named, Rules, decide
+from gateway.identity.decision import Doubtful, Evidence, Named, Rules, Why, decide
 from gateway.identity.tables import AssignmentRow
 from gateway.opening import Doubt
 from wire.envelope import Private
@@ -34,20 +34,27 @@ class Unreachable(WardsealError):
 class Source(Protocol):
     """A source that is asked when a photo comes, such as a FHIR server."""
 
-    def refresh(self, identifier: str | None, place: Place | None, at_ms: int, /) -> None:
-        """Bring the census up to date about a wristband and a bed. Raises Unreachable."""
+    def refresh(
+        self, identifier: str | None, place: Place | None, at_ms: int, /
+    ) -> tuple[Why, ...]:
+        """Bring the census up to date about a wristband and a bed. Raises Unreachable.
+
+        Returns what speaks against filing by it at that moment, and no census could hold.
+        """
         ...
 
 
 class Identity(Protocol):
     """What custody asks."""
 
-    def ask(self, private: Private, proof: Proof) -> None:
+    def ask(self, private: Private, proof: Proof) -> tuple[Why, ...]:
         """Ask sources outside, before any transaction. Raises Unreachable."""
         ...
 
-    def name(self, session: Session, private: Private, proof: Proof) -> list[Doubt]:
-        """Assign the photo to its patient; or say why a person has to."""
+    def name(
+        self, session: Session, private: Private, proof: Proof, said: tuple[Why, ...]
+    ) -> list[Doubt]:
+        """Assign the photo to its patient; or say why a person has to. ``said``: by ``ask``."""
         ...
 
     def hung(self, proof: Proof) -> Hung | None:
@@ -61,10 +68,13 @@ class Nobody:
     def __init__(self, beds: Beds) -> None:
         self._beds = beds
 
-    def ask(self, private: Private, proof: Proof) -> None:
+    def ask(self, private: Private, proof: Proof) -> tuple[Why, ...]:
         """There is nobody to ask."""
+        return ()
 
-    def name(self, session: Session, private: Private, proof: Proof) -> list[Doubt]:
+    def name(
+        self, session: Session, private: Private, proof: Proof, said: tuple[Why, ...]
+    ) -> list[Doubt]:
         return []
 
     def hung(self, proof: Proof) -> Hung | None:
@@ -81,18 +91,20 @@ class ByBand:
     clock: Callable[[], int]
     sources: tuple[Source, ...] = ()
 
-    def ask(self, private: Private, proof: Proof) -> None:
-        hung = self.hung(proof)
+    def ask(self, private: Private, proof: Proof) -> tuple[Why, ...]:
+        hung, at_ms = self.hung(proof), proof.intent.entry.wall_ms
         place = None if hung is None else hung.place
-        for source in self.sources:
-            at_ms = proof.intent.entry.wall_ms
-            source.refresh(self._identifier(private), place, at_ms)
+        identifier = self._identifier(private)
+        asked = [source.refresh(identifier, place, at_ms) for source in self.sources]
+        return tuple(why for said in asked for why in said)
 
-    def name(self, session: Session, private: Private, proof: Proof) -> list[Doubt]:
+    def name(
+        self, session: Session, private: Private, proof: Proof, said: tuple[Why, ...]
+    ) -> list[Doubt]:
         photo = proof.photo.hex()
         if current(session, photo) is not None:
             return []  # decided before, by a person or by the very same rules
-        decision = decide(self._evidence(session, private, proof), self.rules)
+        decision = decide(self._evidence(session, private, proof, said), self.rules)
         if isinstance(decision, Doubtful):
             return [Doubt(str(why), patient=decision.likely) for why in decision.why]
         session.add(_first(photo, decision, self.clock()))
@@ -105,7 +117,9 @@ class ByBand:
     def _identifier(self, private: Private) -> str | None:
         return identifier_in(private.band, self.pattern) if private.band else None
 
-    def _evidence(self, session: Session, private: Private, proof: Proof) -> Evidence:
+    def _evidence(
+        self, session: Session, private: Private, proof: Proof, said: tuple[Why, ...]
+    ) -> Evidence:
         entry, hung = proof.intent.entry, self.hung(proof)
         identifier = self._identifier(private)
         named = census.known_by(session, identifier) if identifier else ()
@@ -121,6 +135,7 @@ class ByBand:
             merged=census.merged(session, {*named, *(stay.patient for stay in here)}),
             theirs=census.stays_by(session, named),
             here=here,
+            said=said,
         )
 
 

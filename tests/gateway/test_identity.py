@@ -71,6 +71,7 @@ def test_a_band_that_the_bed_confirms_names_the_patient() -> None:
         (in_bed(Stay("4711", "E1", BED, AT - NEAR_MS)), Why.CHANGED),
         (in_bed(Stay("4711", "E1", BED, AT - HOUR, AT + NEAR_MS)), Why.CHANGED),
         (in_bed(*GOOD.here, replace(OTHER, to_ms=AT - NEAR_MS)), Why.CHANGED),
+        (replace(GOOD, said=(Why.UNSURE,)), Why.UNSURE),
         (replace(GOOD, hung=None, here=()), Why.NO_BED),
         (replace(GOOD, bands=0, identifier=None, named=(), theirs=()), Why.NO_BAND),
     ],
