@@ -38,6 +38,7 @@ from gateway.receipts import Answer, Receipts
 from gateway.store import Photo, State, Store, WorkKind
 from gateway.vault import Vault
 from gateway.withdrawal import Withdrawals
+from gateway.worklist import Again
 from wire import events
 from wire.envelope import Content
 from wire.messages import Status
@@ -215,7 +216,8 @@ class Custodian:
                 _remember(row, entry)
                 row.filed_ms = self._clock()
                 if row.state == State.HELD:
-                    self._note(session, WorkKind.HELD, row, f"{row.reason}; filed since")
+                    filed = f"{row.reason}; filed since"
+                    self._note(session, WorkKind.HELD, row, filed, again=Again.NEVER)
                     cases.settled(session, photo, at_ms=self._clock())
                 refs = tuple(f"{name}:{reference}" for name, reference in outcome.placed.items())
                 receipt = self._settle(session, row, Status.FILED, refs=refs)
@@ -317,8 +319,18 @@ class Custodian:
             row.ward, row.room, row.bed = hung.place.ward, hung.place.room, hung.place.bed
 
     def _note(
-        self, session: Session, kind: WorkKind, row: Photo, why: str, patient: str | None = None
+        self,
+        session: Session,
+        kind: WorkKind,
+        row: Photo,
+        why: str,
+        patient: str | None = None,
+        *,
+        again: Again | None = None,
     ) -> None:
+        """Held is held, whatever was closed before; other things may be told twice."""
+        if again is None:
+            again = Again.ALWAYS if kind is WorkKind.HELD else Again.NEW_WORDS
         worklist.note(
             session,
             kind,
@@ -328,6 +340,7 @@ class Custodian:
             at_ms=self._clock(),
             about_ms=row.captured_ms,
             patient=patient,
+            again=again,
         )
 
 

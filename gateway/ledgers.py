@@ -27,6 +27,7 @@ from gateway.complaints import Complaints
 from gateway.devices import Registry
 from gateway.sharing import shares
 from gateway.store import LedgerEntry, LedgerHead, Photo, State, Store, Undo, WorkKind
+from gateway.worklist import Again
 from wire import events
 from wire.ledger import (
     GENESIS,
@@ -235,6 +236,7 @@ class Ledgers:
             why=why,
             at_ms=self._clock(),
             about_ms=self._taken(session, entry, body) or entry.wall_ms,
+            again=Again.NEW_WORDS,
         )
         return []
 
@@ -269,4 +271,12 @@ class Ledgers:
         self._note(session, WorkKind.ALARM, entry.device, subject, why)
 
     def _note(self, session: Session, kind: WorkKind, device: str, subject: str, why: str) -> None:
-        worklist.note(session, kind, device=device, subject=subject, why=why, at_ms=self._clock())
+        worklist.note(
+            session,
+            kind,
+            device=device,
+            subject=subject,
+            why=why,
+            at_ms=self._clock(),
+            again=Again.NEW_WORDS,
+        )

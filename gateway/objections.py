@@ -36,11 +36,10 @@ from gateway.store import (
     State,
     Store,
     Undo,
-    WorkItem,
     WorkKind,
 )
 from gateway.vault import Vault
-from gateway.worklist_desk import CLOCK, NotDone, end, named, open_items, same_person, step, worded
+from gateway.worklist_desk import NotDone, end, named, open_items, same_person, step, worded
 
 log = logging.getLogger(__name__)
 
@@ -363,15 +362,6 @@ def _keeps(sink: str) -> bool:
 
 
 def _ask_governance(session: Session, photo: Photo, why: str, now: int) -> None:
-    again = select(WorkItem).where(
-        WorkItem.kind == WorkKind.OBJECTION.value, WorkItem.subject == photo.photo
-    )
-    known = session.scalars(again).first()
-    if known is not None:
-        known.closed_ms = known.closed_by = None
-        known.why = clip(why, _LONGEST_WHY)
-        step(session, known, by=CLOCK, what="opened again", note=why, at=now)
-        return
     worklist.note(
         session,
         WorkKind.OBJECTION,
@@ -380,6 +370,7 @@ def _ask_governance(session: Session, photo: Photo, why: str, now: int) -> None:
         why=why,
         at_ms=now,
         about_ms=photo.captured_ms,
+        again=worklist.Again.ALWAYS,
     )
 
 

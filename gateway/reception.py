@@ -26,6 +26,7 @@ from gateway.config import MIB, LimitSettings
 from gateway.devices import NotAdmitted, Registry
 from gateway.receipts import Receipts, clip
 from gateway.store import Photo, State, Store, WorkKind
+from gateway.worklist import Again
 from wire.messages import Busy, Init, Query, Refused, Signed, Status, Unknown
 from wire.proof import Proof, open_proof
 from wire.reasons import Reason, worded
@@ -143,7 +144,13 @@ class Reception:
     def _alarm(self, session: Session, device: str, subject: str, why: str) -> None:
         log.error("alarm: device %s, %s: %s", device, subject, why)
         worklist.note(
-            session, WorkKind.ALARM, device=device, subject=subject, why=why, at_ms=self._clock()
+            session,
+            WorkKind.ALARM,
+            device=device,
+            subject=subject,
+            why=why,
+            at_ms=self._clock(),
+            again=Again.NEW_WORDS,
         )
 
     def query(self, device: str, message: Query) -> Signed | Unknown | None:

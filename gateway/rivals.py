@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from gateway import ledgers, worklist
 from gateway.opening import Doubt
 from gateway.store import LedgerEntry, Photo, State, WorkKind, rows_of
+from gateway.worklist import Again
 from wire.proof import Proof
 
 _NUMBERED: Final = select(LedgerEntry.seq, LedgerEntry.digest).where(
@@ -50,7 +51,15 @@ def remember(session: Session, proof: Proof, *, at_ms: int) -> list[Doubt]:
     for seq in sorted({seq for seq, _ in known - mine.keys()}):
         why = f"the device signed two entries numbered {seq}"
         subject = f"{ledger} {seq}"
-        worklist.note(session, WorkKind.ALARM, device=device, subject=subject, why=why, at_ms=at_ms)
+        worklist.note(
+            session,
+            WorkKind.ALARM,
+            device=device,
+            subject=subject,
+            why=why,
+            at_ms=at_ms,
+            again=Again.NEW_WORDS,
+        )
         doubts.append(Doubt(why, alarm=True))
     photo = {"device": device, "intent": proof.intent.digest.hex(), "photo": proof.photo.hex()}
     if session.execute(_OTHERS, photo).first() is not None:

@@ -199,6 +199,7 @@ class SiteFiler:
                 why=_GONE,
                 at_ms=self._clock(),
                 about_ms=photo.captured_ms,
+                again=worklist.Again.ALWAYS,
             )
             return False
         before = current(session, row.photo)

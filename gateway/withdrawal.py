@@ -20,6 +20,7 @@ from gateway.filing.cabinet import Cabinet
 from gateway.receipts import Answer, Receipts
 from gateway.store import Photo, State, Store, Undo, WorkKind
 from gateway.vault import Vault
+from gateway.worklist import Again
 from wire.messages import Status
 
 log = logging.getLogger(__name__)
@@ -138,6 +139,7 @@ class Withdrawals:
             subject=photo,
             why="the device signed an UNDO for a photo of another device",
             at_ms=self._clock(),
+            again=Again.NEW_WORDS,
         )
         for undo in session.scalars(select(Undo).where(_about(device, "", photo))):
             undo.done = True

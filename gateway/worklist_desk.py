@@ -41,6 +41,7 @@ _LOGIN: Final = re.compile(r"\(([^()]+)\)$")
 _LONGEST_NOTE: Final = 1000
 _LONGEST_NAME: Final = 100
 _AT_ONCE: Final = 500
+_OPENED: Final = "opened"
 
 
 class NotDone(WardsealError):
@@ -159,9 +160,12 @@ class Worklist:
         query = select(WorkStep).where(WorkStep.item == item).order_by(WorkStep.id)
         with self._store.read() as session:
             row = _row(session, item)
-            opened = Step(row.opened_ms, CLOCK, "opened", row.why)
-            rows = session.scalars(query)
-            return [opened, *(Step(one.at_ms, one.by, one.what, one.note) for one in rows)]
+            steps = [Step(s.at_ms, s.by, s.what, s.note) for s in session.scalars(query)]
+            # An item that was opened again has its first opening among its steps.
+            first = [one for one in steps if one.what == _OPENED]
+            if not first:
+                first = [Step(row.opened_ms, CLOCK, _OPENED, row.why)]
+            return first + [one for one in steps if one.what != _OPENED]
 
     # -- acting -----------------------------------------------------------------------------------
 
@@ -250,6 +254,19 @@ def end(session: Session, row: WorkItem, *, by: str, note: str, at: int) -> None
     by, note = named(by), worded(note)
     row.closed_ms, row.closed_by, row.note = at, by, note
     step(session, row, by=by, what="closed", note=note, at=at)
+
+
+def reopen(session: Session, row: WorkItem, *, at: int, why: str) -> None:
+    """Open a closed item again, in a transaction of the caller's: as new, its history kept.
+
+    It is open since now, so it is escalated as late as a new one is.
+    """
+    first = select(WorkStep.id).where(WorkStep.item == row.id, WorkStep.what == _OPENED)
+    if session.execute(first.limit(1)).first() is None:
+        step(session, row, by=CLOCK, what=_OPENED, note=row.why, at=row.opened_ms)
+    step(session, row, by=CLOCK, what="opened again", note=why, at=at)
+    row.opened_ms, row.escalated_ms, row.owner = at, None, None
+    row.closed_ms, row.closed_by, row.note = None, None, ""
 
 
 def step(session: Session, row: WorkItem, *, by: str, what: str, note: str, at: int) -> None:

@@ -25,6 +25,7 @@ from gateway.filing.waiting import wait_ms
 from gateway.receipts import clip
 from gateway.reopening import Reopener
 from gateway.store import Filing, Photo, Stand, State, Store, WorkKind
+from gateway.worklist import Again
 
 log = logging.getLogger(__name__)
 
@@ -204,4 +205,6 @@ class Follower:
                     subject=photo.photo,
                     why=why,
                     at_ms=self._clock(),
+                    # It is told at each further attempt; what fails anew is counted anew.
+                    again=Again.ALWAYS if attempts == _TELL_AFTER else Again.NEVER,
                 )

@@ -36,14 +36,14 @@ class Told:
     annulled: bool = False
 
 
-def remember(session: Session, told: Told, *, at_ms: int) -> None:
-    """Take in what a source says."""
+def remember(session: Session, told: Told, *, at_ms: int) -> list[Movement]:
+    """Take in what a source says; return the movements that were not known."""
     _patient(session, told.patient, at_ms)
     for code in {told.patient.number, *told.codes}:
         if session.get(PatientCode, (code, told.patient.number)) is None:
             session.add(PatientCode(value=code, patient=told.patient.number))
     if told.encounter is None:
-        return
+        return []
     row = session.get(EncounterRow, told.encounter.number)
     if row is None:
         row = EncounterRow(number=told.encounter.number, patient=told.patient.number)
@@ -55,10 +55,10 @@ def remember(session: Session, told: Told, *, at_ms: int) -> None:
     if told.annulled or told.cancelled is not None:
         _take_back(session, row.number, told.cancelled)
     known = _movements(session, [row.number]).get(row.number, [])
-    for movement in told.movements:
-        if movement not in known:
-            session.add(_row(row.number, movement))
+    fresh = [movement for movement in told.movements if movement not in known]
+    session.add_all(_row(row.number, movement) for movement in fresh)
     session.flush()
+    return fresh
 
 
 def replace(session: Session, encounter: str, movements: Iterable[Movement]) -> None:
@@ -69,20 +69,25 @@ def replace(session: Session, encounter: str, movements: Iterable[Movement]) -> 
     session.add_all(_row(encounter, movement) for movement in dict.fromkeys(movements))
 
 
-def merge(session: Session, *, survivor: Patient, prior: str, at_ms: int) -> None:
-    """Note that the record ``prior`` goes on as ``survivor`` (HL7 A40), with its encounters."""
+def merge(session: Session, *, survivor: Patient, prior: str, at_ms: int) -> bool:
+    """Note that the record ``prior`` goes on as ``survivor`` (HL7 A40), with its encounters.
+
+    False if that was known.
+    """
     _patient(session, survivor, at_ms)
     if prior == survivor.number:
-        return
+        return False
     row = session.get(PatientRow, prior)
     if row is None:
         row = PatientRow(number=prior, authority=survivor.authority, changed_ms=at_ms)
         session.add(row)
         session.add(PatientCode(value=prior, patient=prior))
+    news = row.merged_into != survivor.number
     row.merged_into, row.changed_ms = survivor.number, at_ms
     for encounter in session.scalars(select(EncounterRow).where(EncounterRow.patient == prior)):
         encounter.patient = survivor.number
     session.flush()
+    return news
 
 
 def known_by(session: Session, identifier: str) -> tuple[str, ...]:

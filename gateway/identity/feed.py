@@ -19,6 +19,7 @@ from gateway.identity.decision import NEAR_MS
 from gateway.identity.stays import Movement
 from gateway.identity.tables import AssignmentRow
 from gateway.store import Photo, State, Store, WorkKind
+from gateway.worklist import Again
 
 log = logging.getLogger(__name__)
 
@@ -41,20 +42,24 @@ class Feed:
                 if isinstance(told, Merge):
                     self._merge(session, told, now)
                 else:
-                    census.remember(session, told, at_ms=now)
+                    fresh = census.remember(session, told, at_ms=now)
                     for movement in told.movements:
-                        self._late(session, told.patient.number, movement, now)
+                        again = _again(movement in fresh)
+                        self._late(session, told.patient.number, movement, again, now)
 
     def _merge(self, session: Session, told: Merge, now: int) -> None:
-        census.merge(session, survivor=told.survivor, prior=told.prior, at_ms=now)
+        again = _again(census.merge(session, survivor=told.survivor, prior=told.prior, at_ms=now))
         here = select(Photo).where(
             Photo.state == State.FILED,
             Photo.photo.in_(select(AssignmentRow.photo).where(AssignmentRow.patient == told.prior)),
         )
         for photo in session.scalars(here):
-            self._note(session, photo, _MERGED, told.survivor.number, now)
+            patient = told.survivor.number
+            self._note(session, photo, _MERGED, patient=patient, again=again, now=now)
 
-    def _late(self, session: Session, patient: str, movement: Movement, now: int) -> None:
+    def _late(
+        self, session: Session, patient: str, movement: Movement, again: Again, now: int
+    ) -> None:
         theirs = select(AssignmentRow.photo).where(AssignmentRow.patient == patient)
         place = movement.place
         here = (Photo.ward == place.ward) & (Photo.room == place.room) & (Photo.bed == place.bed)
@@ -65,10 +70,17 @@ class Feed:
             or_(Photo.photo.in_(theirs), here & (Photo.bed != "")),
         )
         for photo in session.scalars(near):
-            self._note(session, photo, _LATE, None, now)
+            self._note(session, photo, _LATE, again=again, now=now)
 
     def _note(
-        self, session: Session, photo: Photo, why: str, patient: str | None, now: int
+        self,
+        session: Session,
+        photo: Photo,
+        why: str,
+        *,
+        patient: str | None = None,
+        again: Again,
+        now: int,
     ) -> None:
         worklist.note(
             session,
@@ -79,4 +91,10 @@ class Feed:
             at_ms=now,
             about_ms=photo.captured_ms,
             patient=patient,
+            again=again,
         )
+
+
+def _again(news: bool) -> Again:
+    """A message that comes twice is one occasion."""
+    return Again.ALWAYS if news else Again.NEVER

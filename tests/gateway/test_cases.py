@@ -188,6 +188,18 @@ def test_a_transfer_that_is_told_after_filing_puts_the_photo_before_a_person(
     (item,) = desk(ward).items(Filter(kinds=(WorkKind.IDENTITY,)))
     assert item.photo == photo.hex
     assert "within 15 minutes" in item.why
+    desk(ward).close(item.id, by="A. Ruiz", note="asked him")
+    send(line.port, message("A02", patient="4711^^^MRN", at=at, bed="W4^^1", encounter="E-1"))
+    assert not desk(ward).items(Filter(kinds=(WorkKind.IDENTITY,))), "told twice"
+    for _ in range(2):
+        send(line.port, message("A40", patient="5000^^^MRN", mrg="4711^^^MRN"))
+        again = desk(ward).items(Filter(kinds=(WorkKind.IDENTITY,)))
+        if again:
+            assert (again[0].id, again[0].patient) == (item.id, "5000")
+            assert "merged" in again[0].why
+            desk(ward).close(item.id, by="A. Ruiz", note="the same person")
+    what = [step.what for step in desk(ward).history(item.id)]
+    assert what == ["opened", "closed", "opened again", "closed"]
 
 
 def test_a_list_that_cannot_be_read_holds_photos_until_it_can(ward: Hospital) -> None:

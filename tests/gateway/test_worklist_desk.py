@@ -1,6 +1,7 @@
 """The worklist for people: nothing on it ends without a name and a note."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -8,6 +9,7 @@ from gateway import worklist
 from gateway.beds import Beds
 from gateway.config import WardOwner, WorklistSettings
 from gateway.store import Store, WorkKind
+from gateway.worklist import Again
 from gateway.worklist_desk import CLOCK, Filter, NotDone, Worklist
 
 NOW = 1_700_000_000_000
@@ -44,12 +46,15 @@ def desk(store: Store, clock: Clock, tmp_path: Path) -> Worklist:
 
 
 def note(
-    store: Store, kind: WorkKind, subject: str = "ab" * 32, device: str = "ward3-bed12"
-) -> None:
+    store: Store,
+    kind: WorkKind,
+    subject: str = "ab" * 32,
+    device: str = "ward3-bed12",
+    **more: Any,
+) -> bool:
+    said = {"why": "why", "at_ms": NOW, "about_ms": NOW - 5, **more}
     with store.begin() as session:
-        worklist.note(
-            session, kind, device=device, subject=subject, why="why", at_ms=NOW, about_ms=NOW - 5
-        )
+        return worklist.note(session, kind, device=device, subject=subject, **said)
 
 
 def test_a_new_item_gets_its_place_its_likely_patient_and_its_owner(
@@ -155,3 +160,44 @@ def test_what_waits_for_an_hour_is_escalated_once_and_a_missing_site_is_not(
     assert (item.kind, item.owner, item.escalated_ms) == (WorkKind.HELD, "the officer", clock.ms)
     assert [step.what for step in desk.history(item.id)] == ["opened", "escalated"]
     assert [item.kind for item in desk.items(Filter(escalated=False))] == [WorkKind.SITE]
+
+
+def test_a_new_occasion_opens_a_closed_item_as_new_and_keeps_its_history(
+    desk: Worklist, store: Store, clock: Clock
+) -> None:
+    assert note(store, WorkKind.ALARM)
+    desk.round()
+    clock.ms += 90 * MINUTE
+    assert desk.round() == 1
+    (item,) = desk.items()
+    for number in (1, 2):
+        desk.close(item.id, by="A. Ruiz", note=f"looked at it, {number}")
+        assert not note(store, WorkKind.ALARM, at_ms=clock.ms, why="more")
+        clock.ms += MINUTE
+        assert note(store, WorkKind.ALARM, at_ms=clock.ms, why="more", again=Again.ALWAYS)
+        assert not note(store, WorkKind.ALARM, at_ms=clock.ms, why="more", again=Again.ALWAYS)
+    assert desk.round() == 0
+    (again,) = desk.items()
+    assert (again.id, again.why, again.opened_ms, again.note) == (item.id, "more", clock.ms, "")
+    assert (again.owner, again.escalated_ms, again.closed_by) == ("sister Ruiz", None, None)
+    assert [(step.what, step.note) for step in desk.history(item.id)] == [
+        ("opened", "why"),
+        ("escalated", "open for 60 min; now the officer"),
+        ("closed", "looked at it, 1"),
+        ("opened again", "more"),
+        ("closed", "looked at it, 2"),
+        ("opened again", "more"),
+    ]
+    clock.ms += 60 * MINUTE
+    assert desk.round() == 1
+
+
+def test_what_may_be_told_twice_opens_a_closed_item_only_in_new_words(
+    desk: Worklist, store: Store
+) -> None:
+    note(store, WorkKind.ALARM)
+    (item,) = desk.items()
+    desk.close(item.id, by="A. Ruiz", note="a known fault")
+    assert not note(store, WorkKind.ALARM, again=Again.NEW_WORDS)
+    assert note(store, WorkKind.ALARM, again=Again.NEW_WORDS, why="another fault")
+    assert [one.why for one in desk.items()] == ["another fault"]

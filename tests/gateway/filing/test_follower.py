@@ -11,6 +11,8 @@ from sqlalchemy import create_engine, text
 
 from gateway.filing.base import FilingError
 from gateway.filing.waiting import LONGEST_MS, SHORTEST_MS, Patience, wait_ms
+from gateway.store import WorkKind
+from gateway.worklist_desk import Filter
 from tests.gateway.bedside import Device, Photo
 from tests.gateway.hospital import Hospital
 from wire.messages import Status
@@ -119,6 +121,18 @@ def test_P5_a_record_system_that_is_away_delays_nobody_and_gets_the_photo_later(
     ((kind, subject, why),) = hospital.until(told, 20, "an item on the worklist")
     assert (kind, subject) == ("unfiled", photo.hex)
     assert why.startswith("warehouse: ")
+    desk, unfiled = hospital._house.worklist, Filter(kinds=(WorkKind.UNFILED,))
+    (item,) = desk.items(unfiled)
+    desk.close(item.id, by="A. Ruiz", note="they work on it")
+    time_passes(hospital, attempts=6)
+    fails(hospital, photo)
+    assert not desk.items(unfiled), "the same failure is told at every attempt"
+
+    def again() -> Any:
+        time_passes(hospital, attempts=4)
+        return desk.items(unfiled)
+
+    assert hospital.until(again, 20, "the item again")[0].id == item.id
     warehouse.bring_back()
     hospital.reopen()
     time_passes(hospital)
