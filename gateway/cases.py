@@ -23,6 +23,7 @@ from gateway.identity.identify import current
 from gateway.identity.tables import AssignmentRow, EncounterRow, MoveRow, PatientRow
 from gateway.sharing import shares
 from gateway.store import Photo, State, Store, WorkKind
+from gateway.uses import ERASED
 from gateway.webhooks.outbox import Announce, to_nobody
 from gateway.worklist_desk import NotDone, end, named, open_items, same_person, step, worded
 
@@ -116,9 +117,7 @@ class Cases:
         """Ask for a filed photo to be moved to another patient. Raises NotDone."""
         by, reason = named(by), worded(reason, "a reason")
         with self._store.begin() as session:
-            row = _photo(session, photo)
-            if row.state not in (State.FILED, State.UNDONE):
-                raise NotDone(f"only a filed photo is moved; this one is {row.state}")
+            _movable(_photo(session, photo))
             _check(session, patient, encounter)
             before = current(session, photo)
             if before is not None and (before.patient, before.encounter) == (patient, encounter):
@@ -147,10 +146,11 @@ class Cases:
                 raise NotDone("there is no such move that waits for a second person")
             if same_person(second, row.by):
                 raise NotDone("a second person is needed: who asks for a move cannot decide it")
+            if confirm:
+                _movable(_photo(session, row.photo))  # nobody shares it while this is entered
             row.stand = Stand.CONFIRMED if confirm else Stand.REFUSED
             row.second, row.decided_ms = second, self._clock()
             if confirm:
-                _photo(session, row.photo)  # nobody shares it while this is entered
                 why = "it shows another patient than it was filed to"
                 shares.stop(session, row.photo, why, at=row.decided_ms, by=second)
             return _move(row)
@@ -207,6 +207,9 @@ class Mover:
             confirmed = select(MoveRow).where(MoveRow.stand == Stand.CONFIRMED)
             rows = list(session.scalars(confirmed.with_for_update(skip_locked=True)))
             for move in rows:
+                if session.get_one(Photo, move.photo).objection == ERASED:
+                    move.stand = Stand.REFUSED  # decided after the move; there is nothing to file
+                    continue
                 before = current(session, move.photo)
                 move.number = (FIRST if before is None else before.number) + 1
                 session.add(
@@ -254,6 +257,15 @@ def _photo(session: Session, photo: str) -> Photo:
     if row is None:
         raise NotDone("there is no such photo")
     return row
+
+
+def _movable(photo: Photo) -> None:
+    """Raise NotDone unless it is, or was, filed, and there is something left to file anew."""
+    if photo.objection == ERASED:
+        raise NotDone("this photo was erased: there is nothing left to move")
+    undone = photo.state == State.UNDONE and photo.filed_ms is not None
+    if photo.state != State.FILED and not undone:
+        raise NotDone(f"only a filed photo is moved; this one is {photo.state}")
 
 
 def _check(session: Session, patient: str, encounter: str | None) -> None:

@@ -21,7 +21,7 @@ from base.errors import WardsealError
 from gateway.beds import Beds, Place
 from gateway.config import WorklistSettings
 from gateway.receipts import clip
-from gateway.store import Photo, Store, WorkItem, WorkKind, WorkStep
+from gateway.store import Photo, State, Store, WorkItem, WorkKind, WorkStep
 
 log = logging.getLogger(__name__)
 
@@ -182,10 +182,17 @@ class Worklist:
         """Close an item: ``by`` is a named person, ``note`` says how it ended. Raises NotDone.
 
         ``governance``: whether that person decides for the hospital, as an alarm needs it.
+
+        A note does not bring a HELD photo into any chart, so its item ends with what does.
         """
         with self._store.begin() as session:
             row = _open_row(session, item)
             _refuse_what_is_not_theirs(row, governance)
+            if row.kind == WorkKind.HELD and _held(session, row.subject):
+                raise NotDone(
+                    "this photo is still held: say whose it is, or enter an objection, "
+                    "and this item ends with that"
+                )
             end(session, row, by=by, note=note, at=self._clock())
             return _item(row)
 
@@ -289,6 +296,11 @@ def _when(session: Session, row: WorkItem) -> int | None:
     """When the photo was taken that an item is about."""
     photo = session.get(Photo, row.subject)
     return None if photo is None else photo.captured_ms
+
+
+def _held(session: Session, photo: str) -> bool:
+    row = session.get(Photo, photo)
+    return row is not None and row.state == State.HELD
 
 
 def _conditions(which: Filter) -> list[ColumnElement[bool]]:

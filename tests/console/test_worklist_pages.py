@@ -63,7 +63,9 @@ def test_a_person_takes_an_item_and_finds_it_among_their_own(console: Console) -
 
 def test_an_item_is_closed_by_name_with_a_note_and_only_once(console: Console) -> None:
     client = console.sign_in("officer")
-    item = items(console, "held")[-1]
+    held = act(client, items(console, "held")[-1], "close", note="seen")
+    assert held.status_code == 409 and "still held: say whose it is" in words(held.text)
+    item = items(console, "alarm")[-1]
     refused = act(client, item, "close", note="   ")
     assert refused.status_code == 409 and "A note is needed" in words(refused.text)
     csrf = csrf_of(client, f"/worklist/{item}")

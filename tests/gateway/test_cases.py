@@ -86,6 +86,8 @@ def test_P9_a_held_photo_says_why_and_names_nobody_and_a_person_resolves_it(
             }
             with pytest.raises(NotDone):
                 cases.resolve(photo.hex, **{**usual, **wrong})
+        with pytest.raises(NotDone, match="still held: say whose it is, or enter an objection"):
+            desk(ward).close(item.id, by="A. Ruiz", note="seen")
         assert not ward.filed(photo)
         cases.resolve(photo.hex, patient="4711", encounter="E-1", by="A. Ruiz", reason="asked him")
         filed = wait_for_receipt(ward, photo, 2)

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from gateway.cases import Cases, Stand
 from gateway.objections import Decision, Objections, Stage
 from gateway.retention import Retention
 from gateway.store import Photo as PhotoRow
@@ -133,7 +134,12 @@ def test_two_people_and_a_law_erase_it_everywhere(
     with pytest.raises(NotDone, match="second person is needed"):
         objections.confirm(told.id, confirm=True, second="o. fischer")
     assert (ward.state / "sealed" / f"{photo.hex}.wardseal").exists()
+    cases = Cases(store=decided, clock=lambda: SAID_MS)
+    other: dict[str, Any] = {"patient": "815", "encounter": "E-2", "reason": "swapped"}
+    move = cases.ask_to_move(photo.hex, **other, by="A. Ruiz")
     objections.confirm(told.id, confirm=True, second="P. Lind")
+    with pytest.raises(NotDone, match="was erased"):
+        cases.decide(move.id, confirm=True, second="Dr. Osei")
 
     def erased() -> bool:
         return objections.get(told.id).stage is Stage.DONE
@@ -147,6 +153,9 @@ def test_two_people_and_a_law_erase_it_everywhere(
     assert task.closed_by == "P. Lind" and "GDPR Art. 17; asked by O. Fischer" in task.note
     with pytest.raises(NotDone, match="nothing to object to"):
         objections.object(photo.hex, said_ms=SAID_MS, **TOLD)
+    assert cases.decide(move.id, confirm=False, second="Dr. Osei").stand is Stand.REFUSED
+    with pytest.raises(NotDone, match="was erased"):
+        cases.ask_to_move(photo.hex, **other, by="A. Ruiz")
 
 
 def test_an_erasure_that_a_crash_cut_short_leaves_no_picture_and_is_told(
