@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import BigInteger, String, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
@@ -18,6 +18,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from gateway.receipts import clip
 from gateway.store import HASH, ID16, NAME, PERSON, Base, Photo, State, Store, WorkItem, WorkKind
 from gateway.worklist_desk import NotDone, end, named, step, worded
+
+TO_TELL: Final = "active "
+"""What was told, where that does not hold any more."""
 
 
 class Status(StrEnum):
@@ -169,6 +172,17 @@ def untold(session: Session, sink: str, now_ms: int, *, most: int) -> list[Revie
         if len(found) == most:
             break
     return found
+
+
+def tell_anew(session: Session, photo: str) -> None:
+    """Have record systems told again, in the transaction that files a photo anew.
+
+    Those that ended as well: they stand in a chart, too.
+    """
+    session.get(Photo, photo, with_for_update=True)  # nobody writes down meanwhile what was told
+    about = select(ReviewRow.id).where(ReviewRow.photo == photo)
+    for row in session.scalars(select(ReviewTold).where(ReviewTold.review.in_(about))):
+        row.told, row.attempts, row.due_ms = TO_TELL, 0, 0
 
 
 def _review(row: ReviewRow, item: WorkItem) -> Review:

@@ -16,6 +16,7 @@ from typing import Final, Protocol
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
+from gateway import reviews
 from gateway.audit.tables import Did, done
 from gateway.filing.base import Filed, FilingError, Sink
 from gateway.filing.record import FIRST, Assignment, Record
@@ -226,8 +227,8 @@ class Cabinet:
         Where it was another patient's, it is in error; where it was the same patient's and stay,
         and more is known of it by now, it is replaced. The followers of all record systems carry
         it out, the new place first. A new place that cannot be filed yet does not keep a photo in
-        another patient's chart; the sealed copy is kept until it can be. ``wake`` them after the
-        transaction.
+        another patient's chart; the sealed copy is kept until it can be. Requests for review go
+        with it. ``wake`` them after the transaction.
         """
         now, due_ms = self.assigned(session, photo, number), self._clock()
         for row in session.scalars(select(Filing).where(Filing.photo == photo)):
@@ -243,6 +244,7 @@ class Cabinet:
             row = self._row(session, photo, sink.name, number)
             if row.stand == Stand.WAITING:
                 row.due_ms = due_ms
+        reviews.tell_anew(session, photo)
 
     def keeps(self, session: Session, photo: str) -> bool:
         """Tell whether it is this replica that has the sealed copy of a filed photo."""

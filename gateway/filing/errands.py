@@ -13,13 +13,13 @@ from sqlalchemy.orm import Session
 from base.errors import WardsealError
 from gateway import reviews
 from gateway.filing.cabinet import Assigned
-from gateway.filing.record import Assignment
+from gateway.filing.record import FIRST, Assignment
 from gateway.filing.waiting import wait_ms
 from gateway.receipts import clip
 from gateway.reviews import Review, ReviewTold
 from gateway.sharing import copies
 from gateway.sharing.copies import CopyTold, TeachingCopy
-from gateway.store import Store
+from gateway.store import Photo, Store
 
 log = logging.getLogger(__name__)
 
@@ -32,8 +32,12 @@ class Reviewer(Protocol):
 
     name: str
 
-    def review(self, review: Review, assignment: Assignment) -> None:
-        """Have the request stand there as it stands here. Raises FilingError."""
+    def review(self, review: Review, assignment: Assignment, since: int, /) -> None:
+        """Have the request stand there as it stands here. Raises FilingError.
+
+        ``since`` is the first assignment number under which the photo is in the chart that it is
+        in now; in charts that it was in before, the request is in error.
+        """
         ...
 
     def copied(self, copy: TeachingCopy) -> None:
@@ -57,21 +61,36 @@ class Errands:
         now = self._clock()
         with self._store.read() as session:
             asked = [
-                (review, self._assigned(session, review.photo, None))
+                (review, *self._whose(session, review.photo))
                 for review in reviews.untold(session, self._sink.name, now, most=_AT_ONCE)
             ]
             left = copies.untold(session, self._sink.name, now, most=_AT_ONCE)
-        for review, assignment in asked:
-            self._tell_review(review, assignment)
+        for review, assignment, since in asked:
+            self._tell_review(review, assignment, since)
         for copy in left:
             self._tell_copy(copy)
         return bool(asked or left)
 
-    def _tell_review(self, review: Review, assignment: Assignment) -> None:
-        problem = _problem(lambda: self._sink.review(review, assignment), f"request {review.uid}")
+    def _whose(self, session: Session, photo: str) -> tuple[Assignment, int]:
+        """Return whose a photo is now, and the number from which on it has been so."""
+        now = self._assigned(session, photo, None)
+        since = now.number
+        while since > FIRST:
+            was = self._assigned(session, photo, since - 1)
+            if (was.patient, was.encounter) != (now.patient, now.encounter):
+                break
+            since -= 1
+        return now, since
+
+    def _tell_review(self, review: Review, assignment: Assignment, since: int) -> None:
+        problem = _problem(
+            lambda: self._sink.review(review, assignment, since), f"request {review.uid}"
+        )
         with self._store.begin() as session:
+            session.get(Photo, review.photo, with_for_update=True)  # as reviews.tell_anew does
             row = _review_row(session, review, self._sink.name)
-            if not problem:
+            now = self._assigned(session, review.photo, None)
+            if not problem and now.number == assignment.number:
                 row.told = review.says
             self._settle(row, problem)
 
@@ -105,7 +124,7 @@ def _problem(tell: Callable[[], None], what: str) -> str:
 def _review_row(session: Session, review: Review, sink: str) -> ReviewTold:
     row = session.get(ReviewTold, (review.id, sink))
     if row is None:
-        row = ReviewTold(review=review.id, sink=sink, told="active ", attempts=0, due_ms=0)
+        row = ReviewTold(review=review.id, sink=sink, told=reviews.TO_TELL, attempts=0, due_ms=0)
         session.add(row)
     return row
 

@@ -5,21 +5,27 @@ own Practitioner resources are not ours to search or to make.
 """
 
 from gateway.filing.fhir.parts import Names, Resource, instant, person, reference
-from gateway.filing.record import Assignment, key_of
+from gateway.filing.record import FIRST, Assignment, key_of
 from gateway.filing.settings import FhirSettings
 from gateway.filing.text import plain_all
 from gateway.reviews import Review
 
 
-def request_of(review: Review, assignment: Assignment, settings: FhirSettings) -> Resource:
-    """Return the resource as the request stands now."""
+def request_of(
+    review: Review, assignment: Assignment, settings: FhirSettings, since: int = FIRST
+) -> Resource:
+    """Return the resource as the request stands now.
+
+    ``since`` is the first assignment number of the stay that the photo is in: another patient's
+    chart gets a request of its own.
+    """
     names, patient, encounter = Names(settings.namespace), assignment.patient, assignment.encounter
     # R4 wants a subject; a site that files without knowing the patient says that it does.
     subject = {"display": "not identified"} if patient is None else reference(patient, "Patient")
     photo = {"system": names.photo, "value": key_of(review.photo, assignment.number)}
     made: Resource = {
         "resourceType": "ServiceRequest",
-        "identifier": [{"system": names.review, "value": review.uid}],
+        "identifier": [{"system": names.review, "value": key_of(review.uid, since)}],
         "status": review.status.value,
         "intent": "order",
         "code": {"text": "Review of a clinical photograph"},

@@ -32,7 +32,7 @@ from gateway.filing.fhir.parts import Names, Resource, instant
 from gateway.filing.fhir.provenance import Change, copied, copy_tag, provenance_of
 from gateway.filing.fhir.request import request_of
 from gateway.filing.fhir.resources import denial, transaction
-from gateway.filing.record import Assignment, Record, key_of
+from gateway.filing.record import FIRST, Assignment, Record, key_of
 from gateway.filing.settings import FhirSettings
 from gateway.filing.text import plain
 from gateway.filing.web import Gone, Refused, Web
@@ -202,16 +202,24 @@ class Fhir:
 
     # -- requests ---------------------------------------------------------------------------------
 
-    def review(self, review: Review, assignment: Assignment) -> None:
-        """Create the ServiceRequest, or bring it to where the request stands now."""
-        wanted = request_of(review, assignment, self._settings)
-        there = self._search("ServiceRequest", self._names.review, review.uid)
-        if not there:
-            self._update([], [wanted])
-            return
-        one = min(there, key=age_of)
-        if one.get("status") != wanted["status"] or one.get("performer") != wanted["performer"]:
-            self._update([{**one, "status": wanted["status"], "performer": wanted["performer"]}])
+    def review(self, review: Review, assignment: Assignment, since: int) -> None:
+        """Create the ServiceRequest, or bring it to where the request stands now.
+
+        In the chart that the photo was in before ``since``, it becomes entered-in-error.
+        """
+        wanted = request_of(review, assignment, self._settings, since)
+        before: list[Resource] = []
+        if since > FIRST:
+            keys = [key_of(review.uid, number) for number in range(FIRST, since)]
+            before = self._search("ServiceRequest", self._names.review, *keys)
+        changed = [{**one, "status": IN_ERROR} for one in before if one.get("status") != IN_ERROR]
+        there = self._search("ServiceRequest", self._names.review, key_of(review.uid, since))
+        if there:
+            one = min(there, key=age_of)
+            told = {name: wanted[name] for name in ("status", "performer", "supportingInfo")}
+            if any(one.get(name) != value for name, value in told.items()):
+                changed.append({**one, **told})
+        self._update(changed, [] if there else [wanted])
 
     # -- copies that left -------------------------------------------------------------------------
 

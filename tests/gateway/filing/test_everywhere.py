@@ -24,6 +24,7 @@ from base.memory import ALLOCATOR_ENV
 from gateway.audit.tables import Viewing
 from gateway.cases import Cases
 from gateway.database import engine_for
+from gateway.reviews import Reviews
 from gateway.sharing.shares import ShareRow
 from gateway.store import Store
 from neighbours.archive import Orthanc
@@ -70,6 +71,17 @@ class Everything:
         return sorted(
             (page["subject"]["identifier"]["value"], page["status"])
             for page in self.fhir.all("DocumentReference")
+        )
+
+    def requests(self) -> list[tuple[str, str, str]]:
+        """By patient: how each request for review stands, and of which photo it is."""
+        return sorted(
+            (
+                one["subject"]["identifier"]["value"],
+                one["status"],
+                one["supportingInfo"][0]["identifier"]["value"],
+            )
+            for one in self.fhir.all("ServiceRequest")
         )
 
     def in_the_archive(self) -> list[tuple[str, str]]:
@@ -200,6 +212,9 @@ def test_P5_a_moved_photo_is_in_error_everywhere_at_a_and_exactly_once_at_b(
                 patient=A,
             )
         )
+    reviews = Reviews(store=store, clock=lambda: time.time_ns() // 1_000_000)
+    reviews.ask(photo.hex, owner="Vera (v.lind)", question="is it infected?", by="Jo (jo)")
+    ward.until(lambda: everything.requests() == [(A, "active", photo.hex)], 40, "the request")
     ward.close()
 
     # Two people decide while no gateway runs; the archive is away; the gateway then dies just
@@ -225,6 +240,8 @@ def test_P5_a_moved_photo_is_in_error_everywhere_at_a_and_exactly_once_at_b(
     assert everything.at_fhir() == [(A, "entered-in-error"), (B, "current")]
     assert everything.in_the_archive() == [(A, "KO"), (A, "XC"), (B, "XC")]
     assert everything.in_the_store() == [(A, "entered in error"), (B, "filed")]
+    requested = [(A, "entered-in-error", photo.hex), (B, "active", f"{photo.hex}-2")]
+    ward.until(lambda: everything.requests() == requested, 40, "the request at B")
     told = everything.told_by_hl7()
     assert set(told) == {("T02", A), ("T11", A), ("T02", B)}
     assert all(len(ids) == 1 for ids in told.values())

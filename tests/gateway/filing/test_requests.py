@@ -2,28 +2,31 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from fhir.resources.R4B import get_fhir_model_class
+from sqlalchemy.orm import Session
 
 from gateway.beds import Beds
 from gateway.config import WorklistSettings
 from gateway.database import sqlite
-from gateway.filing.cabinet import nobody
+from gateway.filing.cabinet import Cabinet, nobody
 from gateway.filing.errands import Errands, Reviewer
 from gateway.filing.fhir import Fhir
 from gateway.filing.fhir.request import request_of
 from gateway.filing.record import Assignment
 from gateway.filing.settings import FhirSettings
 from gateway.report.making import Style
-from gateway.reviews import Reviews, ReviewTold, Status
+from gateway.reviews import Review, Reviews, ReviewTold, Status
+from gateway.sharing.copies import TeachingCopy
 from gateway.store import Store, WorkKind
 from gateway.worklist_desk import Filter, NotDone, Worklist
 from neighbours.fhir import FhirServer
 from tests.gateway.filing.faulty import FaultyLine
-from tests.gateway.filing.photos import AT_MS, HOSTILE, WHOSE
+from tests.gateway.filing.photos import AT_MS, HOSTILE, OTHER, WHOSE
 from tests.gateway.test_finding import photo
 
 ASKED: dict[str, Any] = {"owner": "Vera Lind (v.lind)", "question": "is it infected?"}
@@ -134,6 +137,96 @@ def test_a_fhir_server_has_it_once_follows_its_owner_and_its_end_through_failure
     finally:
         sink.close()
         line.close()
+
+
+class Travelling:
+    """A photo that is filed anew, again and again; ``whose`` says to whom, in order."""
+
+    def __init__(self, store: Store) -> None:
+        self.whose = [WHOSE]
+        self._store = store
+        self._cabinet = Cabinet(name="a", required=(), clock=clock, assigned=self.assigned)
+
+    def assigned(self, _session: Session, _photo: str, number: int | None) -> Assignment:
+        return self.whose[(number or len(self.whose)) - 1]
+
+    def move(self, to: Assignment) -> None:
+        number = len(self.whose) + 1
+        self.whose.append(replace(to, number=number))
+        with self._store.begin() as session:
+            self._cabinet.move(session, ONE, number)
+
+
+class Overtaken:
+    """A record system that answers so slowly that the photo is moved meanwhile, once."""
+
+    def __init__(self, sink: Reviewer, travelling: Travelling) -> None:
+        self.name = sink.name
+        self._sink = sink
+        self._travelling = travelling
+
+    def review(self, review: Review, assignment: Assignment, since: int) -> None:
+        self._sink.review(review, assignment, since)
+        if len(self._travelling.whose) == 1:
+            self._travelling.move(OTHER)
+
+    def copied(self, copy: TeachingCopy) -> None:
+        self._sink.copied(copy)
+
+
+def charts(server: FhirServer) -> list[tuple[str, str, str]]:
+    """Whose chart has a request, how it stands there, and of which photo it is."""
+    return sorted(
+        (
+            one["subject"]["identifier"]["value"],
+            one["status"],
+            one["supportingInfo"][0]["identifier"]["value"].removeprefix(ONE),
+        )
+        for one in server.all("ServiceRequest")
+    )
+
+
+def test_requests_go_with_a_photo_that_is_moved_and_are_in_error_where_it_was(
+    store: Store, reviews: Reviews, server: FhirServer
+) -> None:
+    server.clear()
+    sink = Fhir(FhirSettings(url=server.url, report=False), Style(), lambda: AT_MS)
+    travelling = Travelling(store)
+    errands = Errands(sink=sink, store=store, assigned=travelling.assigned, clock=clock)
+    done = reviews.ask(ONE, by=NURSE, **ASKED)
+    reviews.ask(ONE, by=NURSE, **ASKED)
+    reviews.complete(done.id, by=NURSE, note="no sign of it")
+    assert errands.round() and not errands.round()
+    assert charts(server) == [("4711", "active", ""), ("4711", "completed", "")]
+    travelling.move(replace(WHOSE, note="more is known of it"))
+    assert errands.round() and not errands.round()
+    assert charts(server) == [("4711", "active", "-2"), ("4711", "completed", "-2")]
+    travelling.move(OTHER)
+    assert errands.round() and not errands.round()
+    wrong = [("4711", "entered-in-error", "-2")] * 2
+    assert charts(server) == [*wrong, ("9001", "active", "-3"), ("9001", "completed", "-3")]
+    travelling.move(WHOSE)
+    assert errands.round() and not errands.round()
+    right = [("4711", "active", "-4"), ("4711", "completed", "-4")]
+    other = [("9001", "entered-in-error", "-3")] * 2
+    assert charts(server) == sorted([*right, *wrong, *other])
+    sink.close()
+
+
+def test_a_move_while_a_request_is_told_is_told_after_it(
+    store: Store, reviews: Reviews, server: FhirServer
+) -> None:
+    server.clear()
+    sink = Fhir(FhirSettings(url=server.url, report=False), Style(), lambda: AT_MS)
+    travelling = Travelling(store)
+    slow = Overtaken(sink, travelling)
+    errands = Errands(sink=slow, store=store, assigned=travelling.assigned, clock=clock)
+    reviews.ask(ONE, by=NURSE, **ASKED)
+    assert errands.round()
+    assert charts(server) == [("4711", "active", "")]
+    assert errands.round() and not errands.round()
+    assert charts(server) == [("4711", "entered-in-error", ""), ("9001", "active", "-2")]
+    sink.close()
 
 
 @pytest.mark.parametrize("assignment", [WHOSE, Assignment()])
