@@ -165,17 +165,17 @@ def test_what_waits_for_an_hour_is_escalated_once_and_a_missing_site_is_not(
 def test_a_new_occasion_opens_a_closed_item_as_new_and_keeps_its_history(
     desk: Worklist, store: Store, clock: Clock
 ) -> None:
-    assert note(store, WorkKind.ALARM)
+    assert note(store, WorkKind.LOST)
     desk.round()
     clock.ms += 90 * MINUTE
     assert desk.round() == 1
     (item,) = desk.items()
     for number in (1, 2):
         desk.close(item.id, by="A. Ruiz", note=f"looked at it, {number}")
-        assert not note(store, WorkKind.ALARM, at_ms=clock.ms, why="more")
+        assert not note(store, WorkKind.LOST, at_ms=clock.ms, why="more")
         clock.ms += MINUTE
-        assert note(store, WorkKind.ALARM, at_ms=clock.ms, why="more", again=Again.ALWAYS)
-        assert not note(store, WorkKind.ALARM, at_ms=clock.ms, why="more", again=Again.ALWAYS)
+        assert note(store, WorkKind.LOST, at_ms=clock.ms, why="more", again=Again.ALWAYS)
+        assert not note(store, WorkKind.LOST, at_ms=clock.ms, why="more", again=Again.ALWAYS)
     assert desk.round() == 0
     (again,) = desk.items()
     assert (again.id, again.why, again.opened_ms, again.note) == (item.id, "more", clock.ms, "")
@@ -195,9 +195,9 @@ def test_a_new_occasion_opens_a_closed_item_as_new_and_keeps_its_history(
 def test_what_may_be_told_twice_opens_a_closed_item_only_in_new_words(
     desk: Worklist, store: Store
 ) -> None:
-    note(store, WorkKind.ALARM)
+    note(store, WorkKind.LOST)
     (item,) = desk.items()
     desk.close(item.id, by="A. Ruiz", note="a known fault")
-    assert not note(store, WorkKind.ALARM, again=Again.NEW_WORDS)
-    assert note(store, WorkKind.ALARM, again=Again.NEW_WORDS, why="another fault")
+    assert not note(store, WorkKind.LOST, again=Again.NEW_WORDS)
+    assert note(store, WorkKind.LOST, again=Again.NEW_WORDS, why="another fault")
     assert [one.why for one in desk.items()] == ["another fault"]
