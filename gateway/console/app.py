@@ -70,7 +70,7 @@ ErrorHandler = Callable[[Request, Exception], Response]
 STATIC: Final = Path(__file__).parent / "static"
 _CLICKS, _CLICK_SECONDS = 200, 0.1
 _FILES, _FILE_SECONDS = 10, 30.0
-_COPIES, _COPY_SECONDS = 30, 2.0
+_COPIES, _COPY_SECONDS = 120, 0.5
 _GUESSES, _GUESSES_OF_ADDRESS, _GUESS_SECONDS = 8, 64, 30.0
 """A whole hospital may stand behind one address."""
 
