@@ -1,7 +1,7 @@
 """Whose photo it is: pages and forms by which named people say so, move it, and see a series.
 
 What may be decided is ``gateway.cases``'s to say; here its words come on to the page. The gateway
-carries decisions out in its next round.
+carries decisions out when its bell rings (gateway.bell).
 """
 
 import re

@@ -114,7 +114,7 @@ def give_reason(rooms: Ours, caller: OfPhotos, photo: PhotoId, said: Reason) -> 
 
 @router.post("/photos/{photo}/resolve", status_code=204, responses=_REFUSED)
 def resolve(rooms: Ours, caller: OfPhotos, photo: PhotoId, said: Whose) -> None:
-    """Say whose a HELD photo is. The gateway files it in its next round: `photo.filed`."""
+    """Say whose a HELD photo is. The gateway files it at once: `photo.filed`."""
     _row(rooms, photo)
     rooms.cases.resolve(
         photo,
