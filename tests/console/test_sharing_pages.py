@@ -239,7 +239,8 @@ def test_a_dicom_teaching_copy_says_how_it_was_deidentified_and_links_to_nobody(
     ]
     for uid in ("SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID", "PatientID"):
         assert one[uid].value != other[uid].value
-    text = str(one)
+        del one[uid]  # random: any four digits may stand in it
+    text = re.sub(r"2\.25\.[0-9]+", "", str(one))
     for word in (teaching.hex, console.ward_device.name, "4711", "2023", "2026"):
         assert word not in text
 
