@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.beds import Place
+from gateway.console.asking import day_of
 from gateway.console.audit import Audit, What
 from gateway.console.render import Render
 from gateway.console.sessions import Visit
@@ -51,7 +52,7 @@ class Bedside:
             inquiry=inquiry,
             ward=asked.get("ward", "")[:_LONGEST],
             bed=asked.get("bed", "")[:_LONGEST],
-            day=_day(asked, self._today()),
+            day=day_of(asked.get("day", "")) or self._today(),
             places=self._places(),
         )
 
@@ -68,13 +69,6 @@ class Bedside:
 
     def _inquiry(self, visit: Visit, what: What, asked: QueryParams) -> Inquiry:
         ward, bed = asked.get("ward", "")[:_LONGEST], asked.get("bed", "")[:_LONGEST]
-        day = _day(asked, self._today())
+        day = day_of(asked.get("day", "")) or self._today()
         self._audit.seen(visit.person, what, f"ward={ward or '*'} bed={bed} day={day}")
         return self._inquiries.ask(ward, bed, day)
-
-
-def _day(asked: QueryParams, today: date) -> date:
-    try:
-        return date.fromisoformat(asked["day"]) if asked.get("day") else today
-    except ValueError as e:
-        raise Problem(400, "The day must be like 2026-11-25.") from e

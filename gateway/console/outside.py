@@ -7,7 +7,6 @@ kept in no cache and made once; the file is fetched from memory by the session t
 import math
 import re
 import secrets
-from datetime import date
 from typing import Any, Final
 
 from starlette.datastructures import FormData
@@ -15,13 +14,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from base.errors import WardsealError
+from gateway.console.asking import day_of, field, photo_of, sentence
 from gateway.console.audit import Audit, What
 from gateway.console.holding import Holding
 from gateway.console.limits import Limit
 from gateway.console.render import Render
 from gateway.console.sessions import Visit
 from gateway.console.visits import Problem
-from gateway.console.work import sentence, signature
+from gateway.console.work import signature
 from gateway.reopening import NotReopened
 from gateway.report.making import ReportError
 from gateway.sharing.desk import Sharing
@@ -31,8 +31,6 @@ from gateway.sharing.shares import Filter, Form, Shares
 from gateway.sharing.teaching import CHECKS, Copy, Teaching
 from gateway.worklist_desk import NotDone
 
-_PHOTO: Final = re.compile(r"[0-9a-f]{64}\Z")
-_LONGEST: Final = 1000
 _PAGE: Final = 100
 _LARGEST_ID: Final = 2**31
 _TYPES: Final = {
@@ -82,12 +80,12 @@ class Outside:
     def _form(
         self, request: Request, visit: Visit, given: dict[str, str], words: str, status: int = 200
     ) -> Response:
-        photo = _photo(request)
+        photo = photo_of(request)
         self._audit.seen(visit.person, What.PHOTO, photo)
         try:
             facts = self._sharing.facts(photo)
         except _REFUSED as e:
-            raise Problem(409, _sentence(e)) from e
+            raise Problem(409, sentence(e)) from e
         return self._render.page(
             request,
             visit,
@@ -103,8 +101,8 @@ class Outside:
 
     def share(self, request: Request, visit: Visit, form: FormData) -> Response:
         """Make the file, and show its pass-phrase, once."""
-        photo, once = _photo(request), _field(form, "once")
-        given = {name: _field(form, name) for name in ("to", "reason", "form")}
+        photo, once = photo_of(request), field(form, "once")
+        given = {name: field(form, name) for name in ("to", "reason", "form")}
         if given["form"] not in ("pdf", "html"):
             raise Problem(400, "Choose a PDF or a web page.")
         self._begin(visit, once)
@@ -118,10 +116,10 @@ class Outside:
             )
         except NotDone as e:
             self._again(visit, once)
-            return self._form(request, visit, given, _sentence(e), 409)
+            return self._form(request, visit, given, sentence(e), 409)
         except _REFUSED as e:
             self._again(visit, once)
-            raise Problem(409, _sentence(e)) from e
+            raise Problem(409, sentence(e)) from e
         token = self._holding.put(visit.person.login, made.id, made.name, made.file)
         return self._render.page(
             request,
@@ -158,7 +156,7 @@ class Outside:
             try:
                 plan = _changed(plan, asked["do"], [asked.get(n, "") for n in ("x", "y", "w", "h")])
             except NotRedacted as e:
-                words = _sentence(e)
+                words = sentence(e)
         return self._lesson(request, visit, plan, {}, words)
 
     def _lesson(
@@ -169,7 +167,7 @@ class Outside:
         given: dict[str, Any],
         words: str,
     ) -> Response:
-        photo = _photo(request)
+        photo = photo_of(request)
         self._audit.seen(visit.person, What.PHOTO, photo)
         copy = self._copy(visit, photo, plan)
         return self._render.page(
@@ -188,7 +186,7 @@ class Outside:
 
     def lesson_picture(self, request: Request, visit: Visit) -> Response:
         """Send the copy that would leave."""
-        photo = _photo(request)
+        photo = photo_of(request)
         asked = request.query_params
         plan = _plan(asked.get("keep", ""), asked.get("black", ""))
         self._audit.seen(visit.person, What.PICTURE, photo)
@@ -196,9 +194,9 @@ class Outside:
 
     def give(self, request: Request, visit: Visit, form: FormData) -> Response:
         """Give the copy away, on the word of who has looked at it."""
-        photo, once = _photo(request), _field(form, "once")
-        plan = _plan(_field(form, "keep"), _field(form, "black"))
-        given: dict[str, Any] = {name: _field(form, name) for name in ("to", "reason", "form")}
+        photo, once = photo_of(request), field(form, "once")
+        plan = _plan(field(form, "keep"), field(form, "black"))
+        given: dict[str, Any] = {name: field(form, name) for name in ("to", "reason", "form")}
         given["confirmed"] = {name for name in CHECKS if form.get(f"no-{name}") == "yes"}
         if given["form"] not in ("jpg", "dcm"):
             raise Problem(400, "Choose a JPEG or a DICOM file.")
@@ -208,7 +206,7 @@ class Outside:
             made = self._teaching.give(
                 photo,
                 plan,
-                looked_at=_field(form, "digest"),
+                looked_at=field(form, "digest"),
                 confirmed=given["confirmed"],
                 to=given["to"],
                 reason=given["reason"],
@@ -217,7 +215,7 @@ class Outside:
             )
         except NotDone as e:
             self._again(visit, once)
-            return self._lesson(request, visit, plan, given, _sentence(e))
+            return self._lesson(request, visit, plan, given, sentence(e))
         except _REFUSED as e:
             self._again(visit, once)
             raise _refused(e) from e
@@ -257,7 +255,7 @@ class Outside:
         if state not in ("", "live", "ended"):
             raise Problem(400, "There is no such state.")
         which = Filter(
-            day=_day(words["day"]),
+            day=day_of(words["day"]),
             recipient=words["recipient"].strip(),
             person=words["person"].strip(),
             live=None if not state else state == "live",
@@ -282,10 +280,10 @@ class Outside:
             raise Problem(404, "There is no such share.")
         try:
             ended = self._shares.revoke(
-                share, by=signature(visit.person), reason=_field(form, "reason")
+                share, by=signature(visit.person), reason=field(form, "reason")
             )
         except NotDone as e:
-            raise Problem(409, _sentence(e)) from e
+            raise Problem(409, sentence(e)) from e
         self._audit.seen(visit.person, What.SHARE_ENDED, ended.photo)
         return RedirectResponse(f"/worklist/{ended.item}", 303)
 
@@ -326,34 +324,12 @@ def _plan(keep: str, black: str) -> Plan:
     try:
         return Plan.of(keep, black)
     except NotRedacted as e:
-        raise Problem(400, _sentence(e)) from e
+        raise Problem(400, sentence(e)) from e
 
 
 def _refused(error: WardsealError) -> Problem:
-    return Problem(429 if isinstance(error, Busy) else 409, _sentence(error))
-
-
-def _sentence(error: WardsealError) -> str:
-    return sentence(NotDone(str(error)))
-
-
-def _day(text: str) -> date | None:
-    try:
-        return date.fromisoformat(text) if text else None
-    except ValueError as e:
-        raise Problem(400, "The day must be like 2026-11-25.") from e
+    return Problem(429 if isinstance(error, Busy) else 409, sentence(error))
 
 
 def _number(text: str) -> int:
     return int(text) if text.isdecimal() and len(text) < 11 and int(text) < _LARGEST_ID else 0
-
-
-def _photo(request: Request) -> str:
-    photo = str(request.path_params["photo"])
-    if not _PHOTO.match(photo):
-        raise Problem(404, "There is no such photo.")
-    return photo
-
-
-def _field(form: FormData, name: str) -> str:
-    return str(form.get(name, "")).strip()[:_LONGEST]

@@ -3,7 +3,6 @@
 Every view is written into the audit before anything of it leaves.
 """
 
-import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Any, Final
@@ -17,6 +16,7 @@ from gateway import body
 from gateway.beds import Place
 from gateway.cases import Cases
 from gateway.console.access import Access
+from gateway.console.asking import photo_of
 from gateway.console.audit import Audit, What
 from gateway.console.ledgers import PAGE as LEDGER_PAGE
 from gateway.console.ledgers import Head, Ledgers
@@ -38,7 +38,6 @@ from gateway.store import State
 from wire.events import Level
 from wire.label import Code
 
-_PHOTO: Final = re.compile(r"[0-9a-f]{64}\Z")
 _LARGEST_PAGE: Final = 1_000_000
 
 
@@ -106,7 +105,7 @@ class Pages:
 
     def photo(self, request: Request, visit: Visit) -> Response:
         """Show one photo and its whole story."""
-        photo = _photo_id(request)
+        photo = photo_of(request)
         self._audit.seen(visit.person, What.PHOTO, photo)
         story = self._photos.story(photo)
         if story is None:
@@ -137,7 +136,7 @@ class Pages:
 
     def why(self, request: Request, visit: Visit, form: FormData) -> Response:
         """Take the reason for which somebody reads a photo after an objection."""
-        photo, reason = _photo_id(request), str(form.get("reason", "")).strip()
+        photo, reason = photo_of(request), str(form.get("reason", "")).strip()
         if not reason:
             raise Problem(400, "Say in a few words why you need to see it.")
         self._audit.seen(visit.person, What.REASON, photo, reason)
@@ -149,14 +148,14 @@ class Pages:
 
     def picture(self, request: Request, visit: Visit) -> Response:
         """Send the photo itself, as the device took it."""
-        photo = _photo_id(request)
+        photo = photo_of(request)
         self._may_see(visit, photo)
         self._audit.seen(visit.person, What.PICTURE, photo)
         return _jpeg(self._lightbox.picture(photo))
 
     def small(self, request: Request, visit: Visit) -> Response:
         """Send the small one, as lists show it."""
-        photo = _photo_id(request)
+        photo = photo_of(request)
         self._may_see(visit, photo)
         self._audit.seen_small(visit.person, photo)
         return _jpeg(self._lightbox.small(photo))
@@ -255,13 +254,6 @@ def _on_label(words: str) -> dict[str, str]:
         return {"words": words, "means": ""}
     part, side = body.of_label(code.site, code.side)
     return {"words": words, "means": f"{part.code}/{side}" if part else "", "side": side}
-
-
-def _photo_id(request: Request) -> str:
-    photo: str = request.path_params["photo"]
-    if not _PHOTO.match(photo):
-        raise Problem(404, "There is no such photo.")
-    return photo
 
 
 def _jpeg(path: Any) -> Response:

@@ -4,7 +4,6 @@ Forms only; what can be said is the rooms' to say (gateway.sites, objections, re
 words come on to the page. Each is in the audit besides standing in the photo's story.
 """
 
-import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final
@@ -14,10 +13,11 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from gateway.console.asking import field, photo_of, sentence
 from gateway.console.audit import Audit, What
 from gateway.console.sessions import Visit
 from gateway.console.visits import Problem
-from gateway.console.work import sentence, signature
+from gateway.console.work import signature
 from gateway.objections import Decision, Objections
 from gateway.retention import Hold, Holds
 from gateway.reviews import Reviews
@@ -25,7 +25,6 @@ from gateway.sites import Sites
 from gateway.worklist_desk import NotDone
 
 _LONGEST_ID: Final = 9
-_PHOTO: Final = re.compile(r"[0-9a-f]{64}\Z")
 
 
 class Statements:
@@ -51,8 +50,8 @@ class Statements:
 
         The label's own words come as one choice, ``code/side``.
         """
-        photo = _photo(request)
-        code, _, side = _field(form, "part").partition("/")
+        photo = photo_of(request)
+        code, _, side = field(form, "part").partition("/")
         return self._said(
             photo,
             visit,
@@ -60,24 +59,24 @@ class Statements:
             lambda: self._sites.say(
                 photo,
                 code=code,
-                side=side or _field(form, "side"),
-                note=_field(form, "note"),
+                side=side or field(form, "side"),
+                note=field(form, "note"),
                 by=signature(visit.person),
             ),
         )
 
     def objected(self, request: Request, visit: Visit, form: FormData) -> Response:
         """Enter that the patient, or who speaks for him, objected."""
-        photo, said_ms = _photo(request), _moment(_field(form, "when"))
+        photo, said_ms = photo_of(request), _moment(field(form, "when"))
         return self._said(
             photo,
             visit,
             What.OBJECTION,
             lambda: self._objections.object(
                 photo,
-                said_by=_field(form, "who"),
+                said_by=field(form, "who"),
                 said_ms=said_ms,
-                words=_field(form, "words"),
+                words=field(form, "words"),
                 by=signature(visit.person),
             ),
         )
@@ -85,7 +84,7 @@ class Statements:
     def decide(self, request: Request, visit: Visit, form: FormData) -> Response:
         """Decide what becomes of a photo whose patient objected."""
         photo, objection = self._objection(request)
-        asked = _field(form, "decision")
+        asked = field(form, "decision")
         if asked not in set(Decision):
             raise Problem(400, "Choose whether it is kept, restricted or erased.")
         return self._said(
@@ -95,9 +94,9 @@ class Statements:
             lambda: self._objections.decide(
                 objection,
                 Decision(asked),
-                reason=_field(form, "reason"),
+                reason=field(form, "reason"),
                 by=signature(visit.person),
-                law=_field(form, "law"),
+                law=field(form, "law"),
             ),
         )
 
@@ -110,29 +109,29 @@ class Statements:
             What.DECISION,
             lambda: self._objections.confirm(
                 objection,
-                confirm=_field(form, "answer") == "confirm",
+                confirm=field(form, "answer") == "confirm",
                 second=signature(visit.person),
             ),
         )
 
     def review(self, request: Request, visit: Visit, form: FormData) -> Response:
         """Ask somebody to look at it."""
-        photo = _photo(request)
+        photo = photo_of(request)
         return self._said(
             photo,
             visit,
             What.REVIEW,
             lambda: self._reviews.ask(
                 photo,
-                owner=_field(form, "owner"),
-                question=_field(form, "question"),
+                owner=field(form, "owner"),
+                question=field(form, "question"),
                 by=signature(visit.person),
             ),
         )
 
     def revoke(self, request: Request, visit: Visit, form: FormData) -> Response:
         """Take a request back."""
-        photo, number = _photo(request), str(request.path_params["review"])
+        photo, number = photo_of(request), str(request.path_params["review"])
         open_ones = {str(review.id): review.id for review in self._reviews.of(photo)}
         if number not in open_ones:
             raise Problem(404, "There is no such request.")
@@ -141,21 +140,21 @@ class Statements:
             visit,
             What.REVIEW,
             lambda: self._reviews.revoke(
-                open_ones[number], by=signature(visit.person), note=_field(form, "note")
+                open_ones[number], by=signature(visit.person), note=field(form, "note")
             ),
         )
 
     def hold(self, request: Request, visit: Visit, form: FormData) -> Response:
         """Put a litigation hold on a photo, or on a patient."""
         number = request.path_params.get("number")
-        photo = _photo(request) if number is None else None
+        photo = photo_of(request) if number is None else None
         return self._held(
             visit,
             lambda: self._holds.hold(
                 photo=photo,
                 patient=None if number is None else str(number)[:100],
                 by=signature(visit.person),
-                reason=_field(form, "reason"),
+                reason=field(form, "reason"),
             ),
         )
 
@@ -167,7 +166,7 @@ class Statements:
         return self._held(
             visit,
             lambda: self._holds.lift(
-                int(number), by=signature(visit.person), reason=_field(form, "reason")
+                int(number), by=signature(visit.person), reason=field(form, "reason")
             ),
         )
 
@@ -182,7 +181,7 @@ class Statements:
         return RedirectResponse(f"/{room}/{quote(about, safe='')}", 303)
 
     def _objection(self, request: Request) -> tuple[str, int]:
-        photo, number = _photo(request), str(request.path_params["objection"])
+        photo, number = photo_of(request), str(request.path_params["objection"])
         known = {str(objection.id): objection.id for objection in self._objections.of(photo)}
         if number not in known:
             raise Problem(404, "There is no such objection.")
@@ -195,17 +194,6 @@ class Statements:
             raise Problem(409, sentence(e)) from e
         self._audit.seen(visit.person, what, photo)
         return RedirectResponse(f"/photos/{photo}", 303)
-
-
-def _photo(request: Request) -> str:
-    photo = str(request.path_params["photo"])
-    if not _PHOTO.match(photo):
-        raise Problem(404, "There is no such photo.")
-    return photo
-
-
-def _field(form: FormData, name: str) -> str:
-    return str(form.get(name, "")).strip()[:1000]
 
 
 def _moment(text: str) -> int:

@@ -4,7 +4,6 @@ What may be decided is ``gateway.cases``'s to say; here its words come on to the
 carries decisions out when its bell rings (gateway.bell).
 """
 
-import re
 from collections.abc import Callable
 from typing import Final
 
@@ -13,12 +12,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from gateway.cases import Cases
+from gateway.console.asking import field, photo_of, sentence
 from gateway.console.audit import Audit, What
 from gateway.console.render import Render
 from gateway.console.roles import Role
 from gateway.console.sessions import Visit
 from gateway.console.visits import Problem
-from gateway.console.work import sentence, signature
+from gateway.console.work import signature
 from gateway.identity.tables import PatientRow
 from gateway.retention import Holds
 from gateway.series import MOST, of_patient
@@ -28,7 +28,6 @@ from gateway.worklist_desk import NotDone
 
 _SIZES: Final = {"small": 220, "": 340, "large": 500}
 """How many pixels across the widest picture of a wound is shown."""
-_PHOTO: Final = re.compile(r"[0-9a-f]{64}\Z")
 
 
 class Whose:
@@ -79,39 +78,39 @@ class Whose:
 
     def resolve(self, request: Request, visit: Visit, form: FormData) -> Response:
         """Say whose a HELD photo is."""
-        photo = _photo(request)
+        photo = photo_of(request)
         return self._decided(
             photo,
             visit,
             What.RESOLVED,
             lambda: self._cases.resolve(
                 photo,
-                patient=_field(form, "patient"),
-                encounter=_field(form, "encounter") or None,
+                patient=field(form, "patient"),
+                encounter=field(form, "encounter") or None,
                 by=signature(visit.person),
-                reason=_field(form, "reason"),
+                reason=field(form, "reason"),
             ),
         )
 
     def move(self, request: Request, visit: Visit, form: FormData) -> Response:
         """Ask for a filed photo to be moved to another patient."""
-        photo = _photo(request)
+        photo = photo_of(request)
         return self._decided(
             photo,
             visit,
             What.MOVE_ASKED,
             lambda: self._cases.ask_to_move(
                 photo,
-                patient=_field(form, "patient"),
-                encounter=_field(form, "encounter") or None,
+                patient=field(form, "patient"),
+                encounter=field(form, "encounter") or None,
                 by=signature(visit.person),
-                reason=_field(form, "reason"),
+                reason=field(form, "reason"),
             ),
         )
 
     def decide(self, request: Request, visit: Visit, form: FormData) -> Response:
         """Confirm or refuse a move, as the second person."""
-        photo, number = _photo(request), str(request.path_params["move"])
+        photo, number = photo_of(request), str(request.path_params["move"])
         asked = [move.id for move in self._cases.moves(photo, waiting=True)]
         if not number.isdecimal() or int(number) not in asked:
             raise Problem(409, "This move does not wait for anybody any more.")
@@ -121,7 +120,7 @@ class Whose:
             What.MOVE_DECIDED,
             lambda: self._cases.decide(
                 int(number),
-                confirm=_field(form, "answer") == "confirm",
+                confirm=field(form, "answer") == "confirm",
                 second=signature(visit.person),
             ),
         )
@@ -135,14 +134,3 @@ class Whose:
             raise Problem(409, sentence(e)) from e
         self._audit.seen(visit.person, what, photo)
         return RedirectResponse(f"/photos/{photo}", 303)
-
-
-def _photo(request: Request) -> str:
-    photo = str(request.path_params["photo"])
-    if not _PHOTO.match(photo):
-        raise Problem(404, "There is no such photo.")
-    return photo
-
-
-def _field(form: FormData, name: str) -> str:
-    return str(form.get(name, "")).strip()[:1000]

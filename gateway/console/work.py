@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from gateway.console.accounts import Person
+from gateway.console.asking import LONGEST, sentence
 from gateway.console.audit import Audit, What
 from gateway.console.render import Render
 from gateway.console.roles import MAY, Area
@@ -21,7 +22,6 @@ from gateway.store import WorkKind
 from gateway.worklist_desk import Filter, Item, NotDone, Worklist
 
 PAGE: Final = 100
-_LONGEST: Final = 1000
 _LARGEST_ID: Final = 2**62
 
 
@@ -64,7 +64,7 @@ class Work:
     def assign(self, request: Request, visit: Visit, form: FormData) -> Response:
         """Give it to somebody: to the person who asks when no name is given."""
         owner = str(form.get("owner", "")).strip() or signature(visit.person)
-        note = str(form.get("note", ""))[:_LONGEST]
+        note = str(form.get("note", ""))[:LONGEST]
         return self._act(
             request,
             visit,
@@ -74,7 +74,7 @@ class Work:
 
     def close(self, request: Request, visit: Visit, form: FormData) -> Response:
         """End it, with a note that says how."""
-        note = str(form.get("note", ""))[:_LONGEST]
+        note = str(form.get("note", ""))[:LONGEST]
         return self._act(
             request,
             visit,
@@ -130,12 +130,6 @@ def decides(person: Person) -> bool:
 def about(item: Item) -> str:
     """How an item is called in the audit."""
     return f"item {item.id} {item.subject}"
-
-
-def sentence(error: NotDone) -> str:
-    """Return what cannot be done as a sentence."""
-    text = str(error)
-    return f"{text[0].upper()}{text[1:]}."
 
 
 def _filter(kind: str, mine: str, closed: str, visit: Visit) -> Filter:
