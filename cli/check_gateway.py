@@ -24,10 +24,10 @@ from gateway.filing.hl7 import Hl7
 from gateway.filing.storage import Storage
 from gateway.identity.csv_feed import parse as read_list
 from gateway.identity.settings import IdentitySettings
-from gateway.keys import GatewayKeys, handed_over, read_epochs, secrets
+from gateway.keyring.keys import GatewayKeys, handed_over, read_epochs, secrets
+from gateway.keyring.retiring import exists_in_clear
 from gateway.migrations import revision_of
 from gateway.report.making import Style
-from gateway.retiring import exists_in_clear
 from wire import pem
 
 

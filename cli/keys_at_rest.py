@@ -20,8 +20,8 @@ from base.memory import harden_process
 from cli.outcome import OK, UsageError
 from cli.terminal import plain
 from gateway import config as configuration
-from gateway.keys import remove, remove_leftovers
-from gateway.retiring import exists_in_clear
+from gateway.keyring.keys import remove, remove_leftovers
+from gateway.keyring.retiring import exists_in_clear
 
 PREFIX: Final = "wardseal"
 """What systemd puts, with a ``_``, before the name of each file of the folder."""

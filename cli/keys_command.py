@@ -18,10 +18,10 @@ from gateway import config as configuration
 from gateway.config import MIB, GatewayConfig
 from gateway.database import engine_for
 from gateway.devices import Registry
-from gateway.keys import Epoch, GatewayKeys, named
-from gateway.keyset_uses import GatewayEpoch, epochs_in_force
-from gateway.retiring import Judgement, Retiring
-from gateway.rewrapping import Counts, Rewrapper
+from gateway.keyring.keys import Epoch, GatewayKeys, named
+from gateway.keyring.keyset_uses import GatewayEpoch, epochs_in_force
+from gateway.keyring.retiring import Judgement, Retiring
+from gateway.keyring.rewrapping import Counts, Rewrapper
 from gateway.store import Store
 from gateway.vault import SUFFIX
 

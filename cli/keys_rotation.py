@@ -12,7 +12,7 @@ from cli.outcome import OK
 from cli.pki import Site
 from cli.terminal import read_file
 from gateway import config as configuration
-from gateway.rotation import Plan, Rotation
+from gateway.keyring.rotation import Plan, Rotation
 from wire.keyset import MAX_KEYSET
 
 _LARGEST: Final = 4 * MAX_KEYSET

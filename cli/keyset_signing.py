@@ -14,9 +14,9 @@ from base.durable import write_atomic
 from base.errors import FormatError, VerificationError
 from cli.outcome import UsageError
 from cli.pki import KEYSET_DAYS, Site
-from gateway import keyset_request
-from gateway.keys import Epoch, beside, read_epochs
-from gateway.keyset_request import Request
+from gateway.keyring import keyset_request
+from gateway.keyring.keys import Epoch, beside, read_epochs
+from gateway.keyring.keyset_request import Request
 from wire import keyset, pem
 from wire.keyset import Keyset, SignedKeyset
 from wire.signing import PublicKey, Signer

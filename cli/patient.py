@@ -14,7 +14,7 @@ from gateway.console.tables import Viewing
 from gateway.database import engine_for
 from gateway.devices import Registry
 from gateway.export import Exporter
-from gateway.keys import GatewayKeys
+from gateway.keyring.keys import GatewayKeys
 from gateway.lightbox import Lightbox
 from gateway.lookers import in_wrong_charts
 from gateway.opening import Opener

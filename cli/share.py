@@ -18,7 +18,7 @@ from gateway.database import engine_for
 from gateway.devices import Registry
 from gateway.filing.record import Assignment, Record
 from gateway.filing.sinks import style_of
-from gateway.keys import GatewayKeys
+from gateway.keyring.keys import GatewayKeys
 from gateway.lightbox import Lightbox
 from gateway.opening import Opener
 from gateway.reopening import Reopener

@@ -23,7 +23,6 @@ from base.mqtt import Link, LinkSettings
 from base.tls import TlsFiles
 from gateway import config as configuration
 from gateway import database, logs
-from gateway.announcing import Announcer
 from gateway.audit.syslog import Syslog
 from gateway.audit.teller import Receiver, Teller
 from gateway.audit.trail import Trail
@@ -43,7 +42,8 @@ from gateway.housekeeping import EVERY_SECONDS, Housekeeping
 from gateway.identity.mllp import AdtLine
 from gateway.identity.opened import open_identity
 from gateway.inbox import Inbox, subscriptions
-from gateway.keys import GatewayKeys, handed_over
+from gateway.keyring.announcing import Announcer
+from gateway.keyring.keys import GatewayKeys, handed_over
 from gateway.ledgers import Ledgers
 from gateway.lightbox import Lightbox
 from gateway.missing_pictures import MissingPictures

@@ -2,8 +2,8 @@
 
 A receipt lets a device destroy the only other copy, so it is signed in the same transaction
 that records what it says: there is no receipt without a record, and after a crash the same
-bytes are sent again. Only when its key is out of use since (gateway.retiring) is a receipt signed
-once more, since no device might believe the old one. Numbers rise per photo, so that UNDONE
+bytes are sent again. Only when its key is out of use since (gateway.keyring.retiring) is a receipt
+signed once more, since no device might believe the old one. Numbers rise per photo, so that UNDONE
 replaces FILED in any order of arrival.
 """
 

@@ -4,7 +4,7 @@ Before a HELD receipt the copy is made to last: fsynced, renamed, and read back 
 photo's id, because the device will destroy its own. For a FILED photo the record is what
 lasts; its sealed copy stays for some days as evidence and costs no fsync.
 
-A re-wrap (gateway.rewrapping) may lie beside a copy: the same content key, for later keys.
+A re-wrap (gateway.keyring.rewrapping) may lie beside a copy: the same content key, for later keys.
 """
 
 import contextlib

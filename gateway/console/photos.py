@@ -9,10 +9,11 @@ from dataclasses import dataclass, field, replace
 
 from sqlalchemy import func, select
 
-from gateway import evidence, keyset_uses
+from gateway import evidence
 from gateway.console.audit import What
 from gateway.console.tables import Viewing
 from gateway.evidence import KeyOf
+from gateway.keyring import keyset_uses
 from gateway.lookers import SEEN, WrongChart, in_wrong_charts
 from gateway.objections import ObjectionRow
 from gateway.reviews import Review, Reviews, Status

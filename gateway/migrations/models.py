@@ -5,7 +5,7 @@ import gateway.audit.tables
 import gateway.console.api.tokens
 import gateway.console.tables
 import gateway.identity.tables
-import gateway.keyset_uses
+import gateway.keyring.keyset_uses
 import gateway.objections
 import gateway.retention
 import gateway.reviews

@@ -13,7 +13,7 @@ import pytest
 from cli import pki
 from cli.__main__ import main
 from gateway import config as configuration
-from gateway.keys import GatewayKeys
+from gateway.keyring.keys import GatewayKeys
 from tests.cli.paperwork import Scribe, SealedPhoto, save
 from tests.gateway.hospital import Hospital
 from wire import pem

@@ -8,7 +8,7 @@ import pytest
 
 from cli.__main__ import main
 from gateway import config as configuration
-from gateway.keys import GatewayKeys
+from gateway.keyring.keys import GatewayKeys
 from tests.gateway.bedside import Device, Photo
 from tests.gateway.hospital import Hospital
 from wire import events, messages, topics

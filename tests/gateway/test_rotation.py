@@ -8,7 +8,7 @@ import pytest
 from base.errors import ConfigError
 from cli.__main__ import main
 from gateway import config as configuration
-from gateway.rotation import NotRotated, Rotation
+from gateway.keyring.rotation import NotRotated, Rotation
 from tests.gateway.bedside import Device, Photo
 from tests.gateway.hospital import Hospital
 from tests.gateway.rotating import (

@@ -9,7 +9,7 @@ from base.errors import ConfigError, EnvironmentProblem, WardsealError
 from gateway import config as configuration
 from gateway.config import KeySettings
 from gateway.devices import Device, NotAdmitted, Registry, register
-from gateway.keys import GatewayKeys
+from gateway.keyring.keys import GatewayKeys
 from tests.gateway.hospital import Hospital
 from wire import pem
 from wire.hpke import RecipientPrivate, SuiteName

@@ -13,7 +13,7 @@ from gateway.cases import Cases
 from gateway.config import MIB
 from gateway.database import engine_for
 from gateway.devices import Registry
-from gateway.keys import GatewayKeys
+from gateway.keyring.keys import GatewayKeys
 from gateway.lightbox import Lightbox
 from gateway.objections import Objections
 from gateway.opening import Opener

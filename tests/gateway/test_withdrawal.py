@@ -21,7 +21,7 @@ from gateway.filing.cabinet import Cabinet
 from gateway.filing.folder import Folder
 from gateway.filing.record import Record
 from gateway.identity.identify import Nobody
-from gateway.keys import GatewayKeys
+from gateway.keyring.keys import GatewayKeys
 from gateway.ledgers import Ledgers
 from gateway.lightbox import Lightbox
 from gateway.opening import Opener

@@ -14,7 +14,7 @@ from typing import Any
 from cli import pki
 from cli.__main__ import main
 from gateway import config as configuration
-from gateway.keys import GatewayKeys
+from gateway.keyring.keys import GatewayKeys
 from tests.systemd.container import CHECKOUT, MOVED_PYTHON, STARTED
 from wire.hpke import SuiteName
 
@@ -30,7 +30,7 @@ ASK = """\
 import json, os, sys
 from pathlib import Path
 from gateway import config
-from gateway.keys import GatewayKeys, handed_over, secrets
+from gateway.keyring.keys import GatewayKeys, handed_over, secrets
 settings = config.load(Path(sys.argv[1]))
 keys = GatewayKeys.load(settings.keys)
 print(json.dumps({

@@ -16,7 +16,7 @@ from sqlalchemy import func, select
 
 from base.errors import ConfigError
 from gateway.devices import Registry
-from gateway.keyset_uses import GatewayEpoch, epochs_in_force
+from gateway.keyring.keyset_uses import GatewayEpoch, epochs_in_force
 from gateway.store import Store
 from gateway.workers import Mailbox
 from wire import topics

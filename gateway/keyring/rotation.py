@@ -1,12 +1,13 @@
 """New keys for the gateway: asked for, signed elsewhere, installed. Each step may be repeated.
 
 1. ``request``   the new private keys are made here and stay here; they count for nothing yet
-2. the offline root signs (gateway.keyset_request), on whatever machine it is
+2. the offline root signs (gateway.keyring.keyset_request), on whatever machine it is
 3. ``install``   the keyset's file appears, whole, in one step: from then on it is the newest
 
 A crash leaves keys that wait for their keyset, and the step is done again with the same keys. The
 gateway takes the new epoch at its next start, and only then are devices told of it
-(gateway.announcing). The keys of earlier epochs stay until gateway.retiring takes them.
+(gateway.keyring.announcing). The keys of earlier epochs stay until gateway.keyring.retiring takes
+them.
 """
 
 import os
@@ -17,10 +18,10 @@ from typing import Final
 
 from base.durable import fsync_dir, write_all, write_atomic
 from base.errors import FormatError, VerificationError, WardsealError
-from gateway import keyset_request
 from gateway.config import KeySettings
-from gateway.keys import GatewayKeys, beside, named, read_openings, read_receipts
-from gateway.keyset_request import Request
+from gateway.keyring import keyset_request
+from gateway.keyring.keys import GatewayKeys, beside, named, read_openings, read_receipts
+from gateway.keyring.keyset_request import Request
 from wire import pem
 from wire.hpke import RecipientPrivate
 from wire.keyset import SignedKeyset, check_follows, open_keyset

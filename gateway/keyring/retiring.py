@@ -21,7 +21,7 @@ from base.durable import write_atomic
 from base.keyfiles import read_secret
 from gateway.config import KeySettings
 from gateway.devices import Registry
-from gateway.keys import (
+from gateway.keyring.keys import (
     Epoch,
     GatewayKeys,
     Secret,
@@ -30,8 +30,8 @@ from gateway.keys import (
     remove_leftovers,
     secrets,
 )
-from gateway.keyset_uses import epochs_in_force
-from gateway.rewrapping import copies
+from gateway.keyring.keyset_uses import epochs_in_force
+from gateway.keyring.rewrapping import copies
 from gateway.store import Expected, Photo, State, Store, WorkItem, WorkKind
 from wire import pem
 from wire.hpke import RecipientPrivate
