@@ -47,12 +47,12 @@ from gateway.keyring.keys import GatewayKeys, handed_over
 from gateway.ledgers import Ledgers
 from gateway.lightbox import Lightbox
 from gateway.missing_pictures import MissingPictures
-from gateway.objections import Registrar
 from gateway.opening import Opener
 from gateway.owed import Owed
 from gateway.presence import Presences
 from gateway.receipts import Receipts
 from gateway.reception import Reception
+from gateway.registrar import Registrar
 from gateway.reopening import Reopener
 from gateway.service import Service, keeper, sender
 from gateway.sites import SiteFiler
