@@ -58,8 +58,7 @@ class AdtLine:
         self._encoding = encoding
         self._complaints = Complaints(log)
         self._numbers = count(1)
-        self._lines: set[asyncio.Task[None]] = set()
-        self._loop = asyncio.new_event_loop()
+        self._lines: dict[asyncio.Task[None], hl7.mllp.HL7StreamWriter] = {}
         self._thread = threading.Thread(target=self._run, name="adt", daemon=True)
         self._ready = threading.Event()
         self._failed: OSError | None = None
@@ -77,44 +76,48 @@ class AdtLine:
     def stop(self) -> None:
         """Close every line, after the message at hand."""
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._loop.call_soon_threadsafe(self._over.set)
             self._thread.join()
 
     def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
         try:
-            server = self._loop.run_until_complete(
-                hl7.mllp.start_hl7_server(
-                    self._connected,
-                    self._host,
-                    self._wanted,
-                    limit=adt.LARGEST,
-                    ssl=self._tls,
-                )
-            )
-            self.port = server.sockets[0].getsockname()[1]
-            self._ready.set()
-            self._loop.run_forever()
-            server.close()
-            for line in self._lines:
-                line.cancel()
-            self._loop.run_until_complete(asyncio.gather(*self._lines, return_exceptions=True))
+            asyncio.run(self._serve())
         except OSError as e:
             self._failed = e
         finally:
             self._ready.set()
-            self._loop.close()
+
+    async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._over = asyncio.Event()
+        server = await hl7.mllp.start_hl7_server(
+            self._connected, self._host, self._wanted, limit=adt.LARGEST, ssl=self._tls
+        )
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        await self._over.wait()
+        for door in server.sockets:
+            self._loop.remove_reader(door)  # nobody else is let in
+        for _ in ("accepted", "connected"):
+            await asyncio.sleep(0)  # a server that closes in between forgets a socket
+        server.close()
+        for line, writer in self._lines.items():
+            line.cancel()
+            writer.transport.abort()  # also that of a line whose first step never came
 
     def _connected(
         self, reader: hl7.mllp.HL7StreamReader, writer: hl7.mllp.HL7StreamWriter
     ) -> None:
+        if self._over.is_set():
+            writer.transport.abort()
+            return
         if len(self._lines) >= _MOST_LINES:
             self._complaints.about("adt", "too many lines at a time; one was refused")
             writer.close()
             return
         line = self._loop.create_task(self._line(reader, writer))
-        self._lines.add(line)
-        line.add_done_callback(self._lines.discard)
+        self._lines[line] = writer
+        line.add_done_callback(self._lines.pop)
 
     async def _line(
         self, reader: hl7.mllp.HL7StreamReader, writer: hl7.mllp.HL7StreamWriter

@@ -1,9 +1,12 @@
 """HL7 v2 ADT over a real MLLP line: every message is answered, and none names anybody in a log."""
 
 import asyncio
+import gc
 import logging
+import socket
 import ssl
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -269,6 +272,22 @@ def test_what_is_no_mllp_closes_that_line_and_no_other(line: AdtLine) -> None:
 
     assert asyncio.run(go()) == b""
     assert said(send(line.port, message("A01"))[0]) == ("AA", "C1")
+
+
+def test_whoever_is_let_in_as_the_line_stops_is_shown_out(bare: Store) -> None:
+    feed = Feed(store=bare, clock=lambda: EIGHT)
+    for waiting in range(40):
+        line = AdtLine(
+            host="127.0.0.1", port=0, reader=READER, feed=feed, tls=None, encoding="utf-8"
+        )
+        line.start()
+        callers = [socket.create_connection(("127.0.0.1", line.port)) for _ in range(waiting % 4)]
+        line.stop()
+        for caller in callers:
+            with caller, suppress(ConnectionResetError):
+                caller.settimeout(10)
+                assert caller.recv(1) == b""
+    gc.collect()  # a socket that was forgotten would say so here
 
 
 def test_a_port_that_is_taken_is_named(line: AdtLine, bare: Store) -> None:

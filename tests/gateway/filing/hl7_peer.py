@@ -19,28 +19,31 @@ class Receiver:
         self._tls = tls
         self.messages: list[hl7.Message] = []
         self.answers: list[str] = []
-        self._loop = asyncio.new_event_loop()
         self._ready = threading.Event()
-        self._thread = threading.Thread(target=self._run)
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._serve()))
         self._thread.start()
         assert self._ready.wait(10)
 
-    def _run(self) -> None:
-        asyncio.set_event_loop(self._loop)
-        self._over = asyncio.Event()
-        self._loop.run_until_complete(self._serve())
-        self._loop.close()
-
     async def _serve(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._over = asyncio.Event()
+        self._writers: list[HL7StreamWriter] = []
         server = await start_hl7_server(
             self._hear, host="127.0.0.1", port=0, limit=2**24, encoding="utf-8", ssl=self._tls
         )
         self.port: int = server.sockets[0].getsockname()[1]
         self._ready.set()
-        async with server:
-            await self._over.wait()
+        await self._over.wait()
+        for door in server.sockets:
+            self._loop.remove_reader(door)
+        for _ in ("accepted", "connected", "heard"):
+            await asyncio.sleep(0)
+        server.close()
+        for writer in self._writers:
+            writer.transport.abort()  # a line that its sender keeps open, too
 
     async def _hear(self, reader: HL7StreamReader, writer: HL7StreamWriter) -> None:
+        self._writers.append(writer)
         try:
             while not writer.is_closing():
                 message = await reader.readmessage()
