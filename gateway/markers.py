@@ -5,9 +5,11 @@ the end. Our device writes none of it, so whatever deviates from its plain form 
 from our encoder. This walk looks at every segment before a decoder sees the file::
 
     SOI  APP0(JFIF, no thumbnail)  DQT+  SOF0(8 bit, 4:2:0)  DHT+  SOS  scan  EOI
+    SOI  APP0(JFIF, no thumbnail)  DQT+  SOF0(8 bit, 4:2:0)  DHT+  DRI  SOS  scan  RST0  scan  EOI
 
-A scan holds no marker but the one EOI, and EOI is the last thing in the file. It runs inside
-the decoder process: even these few lines read what a stranger may have written.
+The second form is that of two bands, encoded at once. A scan holds no other marker, and EOI is
+the last thing in the file. It runs inside the decoder process: even these few lines read what
+a stranger may have written.
 """
 
 import mmap
@@ -16,13 +18,16 @@ from typing import Final
 
 JFIF_HEAD: Final = b"JFIF\0\x01"
 _MARKER_IN_SCAN: Final = re.compile(rb"\xff[^\x00]")
+_RST0: Final = 0xD0
+_EOI: Final = 0xD9
 _SAMPLING: Final = ((1, 0x22), (2, 0x11), (3, 0x11))
 _AFTER: Final = {
     "SOI": {0xE0: "APP0"},
     "APP0": {0xDB: "DQT"},
     "DQT": {0xDB: "DQT", 0xC0: "SOF0"},
     "SOF0": {0xC4: "DHT"},
-    "DHT": {0xC4: "DHT", 0xDA: "SOS"},
+    "DHT": {0xC4: "DHT", 0xDD: "DRI", 0xDA: "SOS"},
+    "DRI": {0xDA: "SOS"},
 }
 MAX_TABLES: Final = 8
 
@@ -42,7 +47,7 @@ def walk(data: bytes | mmap.mmap, size: int) -> tuple[int, int]:
     """
     if size < 4 or data[0:2] != b"\xff\xd8":
         raise NotOurs("no-jpeg")
-    state, at, tables, shape = "SOI", 2, 0, (0, 0)
+    state, at, tables, shape, bands = "SOI", 2, 0, (0, 0), 1
     while state != "SOS":
         if at + 4 > size:
             raise NotOurs("cut-off")
@@ -58,20 +63,24 @@ def walk(data: bytes | mmap.mmap, size: int) -> tuple[int, int]:
             raise NotOurs("segment")
         if state == "SOF0":
             shape = int.from_bytes(body[3:5], "big"), int.from_bytes(body[1:3], "big")
+        if state == "DRI":
+            bands = 2
         at += 2 + length
-    _scan(data, at, size)
+    for marker in (_RST0, _EOI)[-bands:]:
+        at = _scan(data, at, size, marker)
+    if at != size:
+        raise NotOurs("trailing")
     return shape
 
 
-def _scan(data: bytes | mmap.mmap, at: int, size: int) -> None:
-    """Check that the first marker from ``at`` on is an EOI that ends the file."""
+def _scan(data: bytes | mmap.mmap, at: int, size: int, due: int) -> int:
+    """Check that the first marker from ``at`` on is the one that is due; return where it ends."""
     found = _MARKER_IN_SCAN.search(data, at, size)
     if found is None:
         raise NotOurs("cut-off")
-    if data[found.start() + 1] != 0xD9:
+    if data[found.start() + 1] != due:
         raise NotOurs("segment")
-    if found.end() != size:
-        raise NotOurs("trailing")
+    return found.end()
 
 
 def _plain(state: str, body: bytes) -> bool:
@@ -90,6 +99,8 @@ def _plain(state: str, body: bytes) -> bool:
                     (body[6 + 3 * i], body[7 + 3 * i]) == part for i, part in enumerate(_SAMPLING)
                 )
             )
+        case "DRI":
+            return len(body) == 2 and body != b"\0\0"
         case "DHT":
             return (
                 len(body) >= 17

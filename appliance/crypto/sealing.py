@@ -7,8 +7,9 @@ before it in the content (the private header, known only after the verdict) fits
 plaintext is encrypted straight into the mapped file. Plaintext, content key and frame are
 zeroed before anything else happens, whatever became of the photo.
 
-A second thread finds the verdict and reads the label while libjpeg-turbo works without
-Python's lock, and zeroes the frame while the JPEG is encrypted.
+Two more threads help while libjpeg-turbo works without Python's lock: one encodes the lower
+half of the frame (appliance.crypto.bands), one finds the verdict and reads the label. The frame
+is zeroed while the JPEG is encrypted.
 """
 
 import time
@@ -18,21 +19,19 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self, TypeVar
+from typing import Final, Self
 
 from appliance import quality
+from appliance.crypto.bands import BandedEncoder, done
 from appliance.crypto.slot import NoRoom, Slot
 from appliance.frame import Frame
 from appliance.label import LabelReader
 from appliance.sightings import NOTHING, Inside
-from base import turbojpeg
 from base.memory import Buffer, Lock, fill_random
 from wire import envelope, shapes
 from wire.envelope import Header, Private
 from wire.hpke import RecipientPublic
 from wire.label import Label
-
-T = TypeVar("T")
 
 _FRONT: Final = 8192
 """Room for the private header (at most 4 KiB) before the JPEG, in whole pages."""
@@ -87,21 +86,20 @@ class Sealer:
     ) -> None:
         self._thresholds = thresholds or quality.Thresholds()
         self._sealing = sealing
-        self._jpeg_quality = jpeg_quality
         self._recipients = tuple(recipients)
         self._bed = bed
         self._expected = usual_size
         self._alg = alg
         self._slot: Slot | None = Slot(sealing, usual_size)
         self._spent: Slot | None = None
-        self._encoder = turbojpeg.Encoder()
+        self._encoder = BandedEncoder(width, height, jpeg_quality)
         self._labels = LabelReader()
-        worst = _FRONT + turbojpeg.bound(width, height)
-        self._plain = Buffer(worst, lock=Lock.WANTED)
-        # Zeroing finds the pages now. A larger JPEG takes its other pages as it goes.
-        self._plain.wipe(min(usual_size, worst))
+        self._plain = Buffer(_FRONT + self._encoder.room, lock=Lock.WANTED)
+        self._plain.wipe(_FRONT)
+        # A JPEG that is larger takes its other pages as it goes.
+        self._encoder.get_ready(self._plain.view[_FRONT:], usual_size)
         self._key = Buffer(envelope.KEY_LENGTH, lock=Lock.REQUIRED)
-        self._helper = ThreadPoolExecutor(1, thread_name_prefix="sealing")
+        self._helpers = ThreadPoolExecutor(2, thread_name_prefix="sealing")
 
     @property
     def plaintext_is_locked(self) -> bool:
@@ -135,7 +133,7 @@ class Sealer:
             slot = self._take_slot()
             length, seen = self._encode(frame, on_verdict)
             used = _FRONT + length
-            wiping = self._helper.submit(frame.wipe)
+            wiping = self._helpers.submit(frame.wipe)
             encoded = time.perf_counter_ns()
             size = self._encrypt(slot, header, seen, inside, length)
             sealed = time.perf_counter_ns()
@@ -150,7 +148,7 @@ class Sealer:
             if wiping is None:
                 frame.wipe()
             else:
-                _done(wiping, frame.wipe)
+                done(wiping, frame.wipe)
         stages = {
             **seen.stages_us,
             "encode": (encoded - begun) // 1000,
@@ -196,18 +194,11 @@ class Sealer:
             }
             return _Seen(verdict, label, stages)
 
-        looking = self._helper.submit(look)
+        looking = self._helpers.submit(look)
         try:
-            length = self._encoder.encode_yuv420(
-                frame.planes,
-                width=frame.width,
-                height=frame.height,
-                strides=frame.strides,
-                quality=self._jpeg_quality,
-                out=self._plain.view[_FRONT:],
-            )
+            length = self._encoder.encode(frame, self._plain.view[_FRONT:], self._helpers)
         finally:
-            seen = _done(looking, look)
+            seen = done(looking, look)
         return length, seen
 
     def _encrypt(self, slot: Slot, header: Header, seen: _Seen, inside: Inside, length: int) -> int:
@@ -238,7 +229,7 @@ class Sealer:
 
     def close(self) -> None:
         """Wipe and free everything; no later use."""
-        self._helper.shutdown()
+        self._helpers.shutdown()
         self._encoder.close()
         self._labels.close()
         self._plain.close()
@@ -258,8 +249,3 @@ class Sealer:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-
-def _done(future: Future[T], work: Callable[[], T]) -> T:
-    """Return the helper's result; do the work here if a busy machine let it not begin yet."""
-    return work() if future.cancel() else future.result()

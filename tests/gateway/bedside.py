@@ -2,10 +2,14 @@
 
 import hashlib
 import os
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from functools import cache
 from typing import Any
 
+from appliance.crypto.bands import BandedEncoder
+from appliance.frame import Frame, Layout
 from base import turbojpeg
 from wire import envelope, events, ledger, messages, shapes
 from wire.envelope import Header, Private
@@ -18,21 +22,20 @@ CHUNK = messages.MIN_CHUNK
 
 
 @cache
-def jpeg(width: int = 64, height: int = 48, seed: int = 0) -> bytes:
-    """Return a JPEG as our device writes it, of noise that differs with ``seed``."""
+def jpeg(width: int = 64, height: int = 48, seed: int = 0, *, whole: bool = False) -> bytes:
+    """Return a JPEG as our device writes it, of noise that differs with ``seed``.
+
+    ``whole``: as one scan, which is how a device writes very large and very low pictures.
+    """
     noise = hashlib.shake_256(seed.to_bytes(4, "big")).digest(width * height * 3 // 2)
-    luma = width * height
-    planes = [bytearray(noise[:luma]), bytearray(noise[luma : luma * 5 // 4])]
-    planes.append(bytearray(noise[luma * 5 // 4 :]))
-    out = memoryview(bytearray(turbojpeg.bound(width, height)))
+    frame = Frame(memoryview(bytearray(noise)), Layout(width, height, width))
+    with ThreadPoolExecutor(1) as helper, closing(BandedEncoder(width, height, 92)) as bands:
+        out = memoryview(bytearray(bands.room))
+        if not whole:
+            return bytes(out[: bands.encode(frame, out, helper)])
     with turbojpeg.Encoder() as encoder:
         length = encoder.encode_yuv420(
-            [memoryview(plane) for plane in planes],
-            width=width,
-            height=height,
-            strides=(width, width // 2, width // 2),
-            quality=92,
-            out=out,
+            frame.planes, width=width, height=height, strides=frame.strides, quality=92, out=out
         )
     return bytes(out[:length])
 

@@ -19,9 +19,12 @@ from tests.gateway.bedside import jpeg
 
 ROOM = 4 * 1024 * 1024
 WIDTH, HEIGHT = 320, 240
-OURS = jpeg(WIDTH, HEIGHT)
+OURS = jpeg(WIDTH, HEIGHT, whole=True)
 SMALL_BYTES = WIDTH // 8 * HEIGHT // 8 * 3 // 2
 SCAN = OURS.index(b"\xff\xda")
+BANDS = jpeg(WIDTH, HEIGHT)
+CUT = BANDS.index(b"\xff\xd0")
+INTERVAL = BANDS.index(b"\xff\xdd") + 4
 
 
 def look(decoders: Decoders, data: bytes) -> Picture:
@@ -76,6 +79,20 @@ HOSTILE = {
     "grey": (pillow("L"), "segment"),
     "CMYK": (pillow("CMYK"), "segment"),
     "two frames": (with_segment(0xC0, OURS[OURS.index(b"\xff\xc0") + 4 :][:15]), "segment"),
+    "an interval of nothing": (BANDS[:INTERVAL] + b"\0\0" + BANDS[INTERVAL + 2 :], "segment"),
+    "an interval that is another": (
+        BANDS[:INTERVAL] + b"\0\x50" + BANDS[INTERVAL + 2 :],
+        "undecodable",
+    ),
+    "a restart without an interval": (OURS[:SCAN] + BANDS[BANDS.index(b"\xff\xda") :], "segment"),
+    "another restart": (BANDS[:CUT] + b"\xff\xd1" + BANDS[CUT + 2 :], "segment"),
+    "two restarts": (BANDS[:CUT] + b"\xff\xd0" + BANDS[CUT:], "segment"),
+    "three bands": (BANDS[:-2] + b"\xff\xd1" + BANDS[-60:], "segment"),
+    "a zip behind two bands": (BANDS + b"PK\x05\x06" + bytes(18), "trailing"),
+    "an interval twice": (
+        BANDS[: INTERVAL - 4] + b"\xff\xdd\0\x04\0\x50" + BANDS[INTERVAL - 4 :],
+        "segment",
+    ),
     "a zip behind the end": (OURS + b"PK\x05\x06" + bytes(18), "trailing"),
     "a JPEG behind the end": (OURS + OURS, "trailing"),
     "one byte behind the end": (OURS + b"\0", "trailing"),
@@ -96,8 +113,9 @@ HOSTILE = {
 }
 
 
-def test_what_our_device_writes_is_a_picture(decoders: Decoders) -> None:
-    assert look(decoders, OURS) == Picture(WIDTH, HEIGHT)
+@pytest.mark.parametrize("data", [OURS, BANDS], ids=["whole", "in two bands"])
+def test_what_our_device_writes_is_a_picture(decoders: Decoders, data: bytes) -> None:
+    assert look(decoders, data) == Picture(WIDTH, HEIGHT)
 
 
 def test_a_picture_can_be_had_small_while_it_is_here(decoders: Decoders) -> None:
