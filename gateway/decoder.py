@@ -5,12 +5,14 @@ It is started ahead of time with nothing but three descriptors: 0 says how long 
 loads libturbojpeg, shuts itself in (gateway.sandbox) and says ``ready`` before a photo is put
 there. The picture is decoded at an eighth of its size: that reads and checks every bit of the
 JPEG, and leaves out the arithmetic of a picture that nobody is going to see in full.
+Of two bands each is decoded by a thread of its own; both threads are there before the walls are.
 Behind the walls it can compute and answer: one line, and the small picture in place of its copy
 of the JPEG. Whatever bytes stand there are some picture; the gateway files its own JPEG.
 
 If it cannot be shut in it says so and ends: there is no way to run it unconfined.
 """
 
+import _thread
 import ctypes
 import mmap
 import os
@@ -18,8 +20,8 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from base.errors import WardsealError
-from base.turbojpeg import Decoder
+from base.errors import FormatError, WardsealError
+from base.turbojpeg import Decoder, plane_sizes
 from gateway import markers, sandbox
 
 READY: Final = b"ready\n"
@@ -28,6 +30,8 @@ CPU_SECONDS: Final = 10
 SHRINK: Final = 8
 _SPARE: Final = 32 * 1024 * 1024
 _HIGHEST_FD: Final = 4096
+_EOI: Final = b"\xff\xd9"
+_REFUSALS: Final = (WardsealError, MemoryError, ValueError, OSError)
 
 Look = Callable[[mmap.mmap, int, int], str]
 
@@ -42,7 +46,7 @@ def life(argv: list[str], *, look: Look | None = None) -> None:
     try:
         jpeg = mmap.mmap(memory, room)
         os.closerange(2, _HIGHEST_FD)
-        eyes = _Eyes(pixels)
+        eyes = _Eyes(room, pixels)
         sandbox.confine(memory=_address_space() + _SPARE, seconds=CPU_SECONDS)
     except (WardsealError, OSError, ValueError) as e:
         os.write(1, f"cannot: {e}\n".encode()[:512])
@@ -56,40 +60,133 @@ def life(argv: list[str], *, look: Look | None = None) -> None:
     os._exit(0)
 
 
+class _Helper:
+    """A thread that waits for work; once the walls are up no other can be had."""
+
+    def __init__(self) -> None:
+        self._work: Callable[[], object] = int
+        self._went_well = False
+        self._begin, self._over = _thread.allocate_lock(), _thread.allocate_lock()
+        self._begin.acquire()
+        self._over.acquire()
+        _thread.start_new_thread(self._live, ())
+        self._over.acquire()  # it has made the calls that a beginning takes
+
+    def _live(self) -> None:
+        self._over.release()
+        while True:
+            self._begin.acquire()
+            try:
+                self._work()
+                self._went_well = True
+            except _REFUSALS:
+                pass  # it did not go well, and whoever waits is told so
+            self._over.release()
+
+    def begin(self, work: Callable[[], None]) -> None:
+        self._work = work
+        self._begin.release()
+
+    def end(self) -> bool:
+        """Wait for the work, and tell whether it went well."""
+        self._over.acquire()
+        return self._went_well
+
+
 class _Eyes:
     """libturbojpeg and room for the picture, both there before the walls go up."""
 
-    def __init__(self, pixels: int) -> None:
-        self._decoder = Decoder()
-        self._room = small_room(pixels)
-        self._picture = mmap.mmap(-1, self._room, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    def __init__(self, room: int, pixels: int) -> None:
+        self._decoders = Decoder(), Decoder()
+        self._helper = _Helper()
+        self._picture = _private(small_room(pixels))
+        self._lower = _private(room)
         # Zeroing finds the pages while the decoder waits, and not while a nurse does.
-        self._used = self._room
-        self.wipe()
+        _zero(self._picture, len(self._picture))
+        self._seen = 0
 
     def look(self, jpeg: mmap.mmap, size: int, pixels: int) -> str:
         """Return ``ok WIDTH HEIGHT`` or the code of what is wrong with the picture."""
+        self._seen = size
         try:
-            width, height = markers.walk(jpeg, size)
-            if not 0 < width * height <= pixels or max(width, height) > LONGEST_SIDE:
+            form = markers.walk(jpeg, size)
+            if not 0 < form.width * form.height <= pixels or (
+                max(form.width, form.height) > LONGEST_SIDE
+            ):
                 return "too-large"
-            with memoryview(jpeg) as view, view[:size] as data:
-                header = self._decoder.header(data)
-                if (header.width, header.height) != (width, height):
-                    return "undecodable"
-                self._used = min(self._decoder.yuv_size(header, shrink=SHRINK), self._room)
-                with memoryview(self._picture) as room, room[: self._used] as picture:
-                    self._decoder.decode_yuv(data, picture, shrink=SHRINK)
-                    view[: self._used] = picture
+            with memoryview(jpeg) as view, memoryview(self._picture) as picture:
+                if form.bands is None:
+                    self._whole(view, size, picture)
+                else:
+                    self._both(view, size, picture, form, form.bands)
         except markers.NotOurs as e:
             return e.code
-        except (WardsealError, MemoryError, ValueError, OSError):
+        except _REFUSALS:
             return "undecodable"
-        return f"ok {width} {height}"
+        return f"ok {form.width} {form.height}"
+
+    def _whole(self, view: memoryview, size: int, picture: memoryview) -> None:
+        decoder = self._decoders[0]
+        with view[:size] as data:
+            header = decoder.decode_yuv(data, picture, shrink=SHRINK)
+        used = decoder.yuv_size(header, shrink=SHRINK)
+        view[:used] = picture[:used]
+
+    def _both(
+        self,
+        view: memoryview,
+        size: int,
+        picture: memoryview,
+        form: markers.Form,
+        bands: markers.Bands,
+    ) -> None:
+        """Make a JPEG of each band, decode them at once, and put the planes together."""
+        upper, lower = self._decoders
+        first = bands.cut + len(_EOI)
+        end = bands.scan + size - first
+        height = slice(bands.sof + 5, bands.sof + 7)
+        small = [
+            plane_sizes(-(-form.width // SHRINK), -(-rows // SHRINK))
+            for rows in (bands.rows, form.height - bands.rows)
+        ]
+        sizes = [[across * down for across, down in planes] for planes in small]
+        below = sum(sizes[0])
+        with memoryview(self._lower) as other, other[:end] as own:
+
+            def look_below() -> None:
+                own[bands.scan :] = view[first:size]
+                lower.decode_yuv(own, picture[below:], shrink=SHRINK)
+
+            own[: bands.scan] = view[: bands.scan]
+            own[height] = (form.height - bands.rows).to_bytes(2, "big")
+            view[height] = bands.rows.to_bytes(2, "big")
+            self._helper.begin(look_below)
+            view[bands.cut : first] = _EOI
+            try:
+                with view[:first] as data:
+                    upper.decode_yuv(data, picture, shrink=SHRINK)
+            finally:
+                well = self._helper.end()
+            if not well:
+                raise FormatError("the lower band cannot be decoded")
+        at, above = 0, 0
+        for up, down in zip(*sizes, strict=True):
+            view[at : at + up] = picture[above : above + up]
+            view[at + up : at + up + down] = picture[below : below + down]
+            at, above, below = at + up + down, above + up, below + down
 
     def wipe(self) -> None:
         """Zero what was seen."""
-        ctypes.memset(ctypes.addressof(ctypes.c_char.from_buffer(self._picture)), 0, self._used)
+        _zero(self._picture, len(self._picture))
+        _zero(self._lower, min(self._seen, len(self._lower)))
+
+
+def _private(size: int) -> mmap.mmap:
+    return mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+
+
+def _zero(memory: mmap.mmap, size: int) -> None:
+    ctypes.memset(ctypes.addressof(ctypes.c_char.from_buffer(memory)), 0, size)
 
 
 def small_room(pixels: int) -> int:

@@ -188,7 +188,8 @@ class Life:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
-            env={"GLIBC_TUNABLES": ALLOCATOR_ENV["GLIBC_TUNABLES"]},
+            # A second arena, for a second thread, would take a call that the walls forbid.
+            env={"GLIBC_TUNABLES": ALLOCATOR_ENV["GLIBC_TUNABLES"] + ":glibc.malloc.arena_max=1"},
             cwd="/",
             bufsize=0,
             pass_fds=(memory,),

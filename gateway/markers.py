@@ -14,10 +14,12 @@ a stranger may have written.
 
 import mmap
 import re
+from dataclasses import dataclass
 from typing import Final
 
 JFIF_HEAD: Final = b"JFIF\0\x01"
 _MARKER_IN_SCAN: Final = re.compile(rb"\xff[^\x00]")
+_MCU: Final = 16
 _RST0: Final = 0xD0
 _EOI: Final = 0xD9
 _SAMPLING: Final = ((1, 0x22), (2, 0x11), (3, 0x11))
@@ -40,14 +42,38 @@ class NotOurs(Exception):
         self.code = code
 
 
-def walk(data: bytes | mmap.mmap, size: int) -> tuple[int, int]:
-    """Walk the ``size`` bytes of a JPEG and return (width, height) in pixels.
+@dataclass(frozen=True)
+class Bands:
+    """Where a JPEG of two bands can be taken apart.
+
+    ``sof``, ``scan``, ``cut``: offsets of SOF0, of the first coded byte, and of the RST0 that
+    ends the upper band, which is ``rows`` pixels high.
+    """
+
+    sof: int
+    scan: int
+    cut: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Form:
+    """Width and height in pixels, and the two bands if there are two."""
+
+    width: int
+    height: int
+    bands: Bands | None
+
+
+def walk(data: bytes | mmap.mmap, size: int) -> Form:
+    """Walk the ``size`` bytes of a JPEG and return its form.
 
     Raises NotOurs with one of the codes in ``gateway.decoding.WORDS``.
     """
     if size < 4 or data[0:2] != b"\xff\xd8":
         raise NotOurs("no-jpeg")
-    state, at, tables, shape, bands = "SOI", 2, 0, (0, 0), 1
+    state, at, tables = "SOI", 2, 0
+    sof = width = height = interval = 0
     while state != "SOS":
         if at + 4 > size:
             raise NotOurs("cut-off")
@@ -62,15 +88,30 @@ def walk(data: bytes | mmap.mmap, size: int) -> tuple[int, int]:
         if tables > MAX_TABLES or not _plain(state, body):
             raise NotOurs("segment")
         if state == "SOF0":
-            shape = int.from_bytes(body[3:5], "big"), int.from_bytes(body[1:3], "big")
+            sof, width, height = at, _number(body[3:5]), _number(body[1:3])
         if state == "DRI":
-            bands = 2
+            interval = _number(body)
         at += 2 + length
-    for marker in (_RST0, _EOI)[-bands:]:
-        at = _scan(data, at, size, marker)
-    if at != size:
+    bands = None
+    if interval:
+        cut = _scan(data, at, size, _RST0)
+        bands = Bands(sof, at, cut - 2, _rows(interval, width, height))
+        at = cut
+    if _scan(data, at, size, _EOI) != size:
         raise NotOurs("trailing")
-    return shape
+    return Form(width, height, bands)
+
+
+def _number(data: bytes) -> int:
+    return int.from_bytes(data, "big")
+
+
+def _rows(interval: int, width: int, height: int) -> int:
+    """Return how many rows of pixels a restart interval of whole rows of MCUs is."""
+    rows, rest = divmod(interval, max(1, -(-width // _MCU)))
+    if rest or not rows * _MCU < height:
+        raise NotOurs("segment")
+    return rows * _MCU
 
 
 def _scan(data: bytes | mmap.mmap, at: int, size: int, due: int) -> int:

@@ -20,6 +20,9 @@ PR_SET_NO_NEW_PRIVS: Final = 38
 KILL_PROCESS: Final = 0x80000000
 ALLOW: Final = 0x7FFF0000
 MASKED_EQ: Final = 7
+ALL_THREADS: Final = 4
+"""SCMP_FLTATR_CTL_TSYNC: the filter binds every thread that is there already."""
+
 NO_SUCH_CALL: Final = -1
 PROT_EXEC: Final = 4
 MAP_ANONYMOUS: Final = 0x20
@@ -89,6 +92,7 @@ def _library() -> ctypes.CDLL:
         ctypes.c_uint,
         ctypes.POINTER(_Compare),
     )
+    library.seccomp_attr_set.argtypes = (ctypes.c_void_p, ctypes.c_int, ctypes.c_uint32)
     library.seccomp_load.argtypes = (ctypes.c_void_p,)
     return library
 
@@ -96,8 +100,8 @@ def _library() -> ctypes.CDLL:
 def _filter(library: ctypes.CDLL) -> None:
     """Load the filter; the last thing that this process does with full rights."""
     context = library.seccomp_init(KILL_PROCESS)
-    if not context:
-        raise EnvironmentProblem("libseccomp cannot make a filter")
+    if not context or library.seccomp_attr_set(context, ALL_THREADS, 1) != 0:
+        raise EnvironmentProblem("libseccomp cannot make a filter for every thread")
     for name in CALLS:
         _allow(library, context, name, ())
     harmless = (

@@ -63,7 +63,8 @@ class _Hands:
     def redact(self, shown: mmap.mmap, size: int, keep: list[Box], black: list[Box]) -> str:
         """Return ``ok WIDTH HEIGHT BYTES``, or the code of what is wrong with the picture."""
         try:
-            width, height = markers.walk(shown, size)
+            form = markers.walk(shown, size)
+            width, height = form.width, form.height
             if not 0 < width * height <= self._pixels or max(width, height) > LONGEST_SIDE:
                 return "too-large"
             with memoryview(shown) as view, memoryview(self._frame) as frame:

@@ -81,9 +81,20 @@ HOSTILE = {
     "two frames": (with_segment(0xC0, OURS[OURS.index(b"\xff\xc0") + 4 :][:15]), "segment"),
     "an interval of nothing": (BANDS[:INTERVAL] + b"\0\0" + BANDS[INTERVAL + 2 :], "segment"),
     "an interval that is another": (
-        BANDS[:INTERVAL] + b"\0\x50" + BANDS[INTERVAL + 2 :],
+        BANDS[:INTERVAL] + (7 * 20).to_bytes(2, "big") + BANDS[INTERVAL + 2 :],
         "undecodable",
     ),
+    "an interval of half a row": (
+        BANDS[:INTERVAL] + (8 * 20 - 10).to_bytes(2, "big") + BANDS[INTERVAL + 2 :],
+        "segment",
+    ),
+    "an interval of the whole picture": (
+        BANDS[:INTERVAL] + (15 * 20).to_bytes(2, "big") + BANDS[INTERVAL + 2 :],
+        "segment",
+    ),
+    "a broken lower band": (BANDS[: CUT + 500] + bytes(500) + BANDS[CUT + 1000 :], "undecodable"),
+    "a lower band cut short": (BANDS[: CUT + 500] + b"\xff\xd9", "undecodable"),
+    "an upper band cut short": (BANDS[: CUT - 500] + BANDS[CUT:], "undecodable"),
     "a restart without an interval": (OURS[:SCAN] + BANDS[BANDS.index(b"\xff\xda") :], "segment"),
     "another restart": (BANDS[:CUT] + b"\xff\xd1" + BANDS[CUT + 2 :], "segment"),
     "two restarts": (BANDS[:CUT] + b"\xff\xd0" + BANDS[CUT:], "segment"),
@@ -118,6 +129,16 @@ def test_what_our_device_writes_is_a_picture(decoders: Decoders, data: bytes) ->
     assert look(decoders, data) == Picture(WIDTH, HEIGHT)
 
 
+@pytest.mark.parametrize("height", [48, 50, 240, 242, 246])
+def test_two_bands_are_the_same_small_picture_as_the_whole(decoders: Decoders, height: int) -> None:
+    found = []
+    for data in (jpeg(130, height, whole=True), jpeg(130, height)):
+        picture = decoders.show(memoryview(bytearray(data)))()
+        found.append(decoders.small(picture))
+        decoders.refill()
+    assert found[0] == found[1]
+
+
 def test_a_picture_can_be_had_small_while_it_is_here(decoders: Decoders) -> None:
     out = io.BytesIO()
     Image.new("RGB", (WIDTH, HEIGHT), (120, 120, 120)).save(out, "JPEG", subsampling="4:2:0")
@@ -142,14 +163,14 @@ def test_a_jpeg_larger_than_its_memory_is_not_shown_at_all(decoders: Decoders) -
         look(decoders, OURS + bytes(ROOM))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_a_damaged_jpeg_never_does_more_than_be_refused(
     decoders: Decoders, data: st.DataObject
 ) -> None:
-    damaged = bytearray(OURS)
+    damaged = bytearray(data.draw(st.sampled_from([OURS, BANDS])))
     for _ in range(data.draw(st.integers(1, 8))):
-        damaged[data.draw(st.integers(0, len(OURS) - 1))] = data.draw(st.integers(0, 255))
+        damaged[data.draw(st.integers(0, len(damaged) - 1))] = data.draw(st.integers(0, 255))
     try:
         assert look(decoders, bytes(damaged)) == Picture(WIDTH, HEIGHT)
     except Undecodable as e:
@@ -167,7 +188,7 @@ def test_the_walk_names_what_is_wrong_with_any_bytes(tail: bytes) -> None:
 def test_the_walk_reads_no_further_than_the_size_it_is_told() -> None:
     memory = mmap.mmap(-1, len(OURS) + 100)
     memory[: len(OURS)] = OURS
-    assert markers.walk(memory, len(OURS)) == (WIDTH, HEIGHT)
+    assert markers.walk(memory, len(OURS)) == markers.Form(WIDTH, HEIGHT, None)
     with pytest.raises(markers.NotOurs):
         markers.walk(memory, len(OURS) - 1)
 
@@ -306,9 +327,12 @@ def test_the_kernel_confirms_the_walls_of_a_waiting_decoder() -> None:
     try:
         waiting.check()
         pid = waiting._waiting[0]._process.pid
-        status = Path(f"/proc/{pid}/status").read_text()
-        assert re.search(r"^Seccomp:\s2$", status, re.MULTILINE)
-        assert re.search(r"^NoNewPrivs:\s1$", status, re.MULTILINE)
+        threads = [*Path(f"/proc/{pid}/task").iterdir()]
+        assert len(threads) == 2
+        for thread in threads:
+            status = (thread / "status").read_text()
+            assert re.search(r"^Seccomp:\s2$", status, re.MULTILINE)
+            assert re.search(r"^NoNewPrivs:\s1$", status, re.MULTILINE)
     finally:
         waiting.close()
 

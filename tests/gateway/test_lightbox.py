@@ -18,9 +18,10 @@ def shown(hospital: Hospital) -> list[str]:
 
 
 def wait_until_shown(hospital: Hospital, photo: Photo) -> Path:
-    small = hospital.state / "opened" / f"{photo.hex}.small.jpg"
-    hospital.until(small.exists, 10, "the small picture")
-    return small.with_name(f"{photo.hex}.jpg")
+    picture = hospital.state / "opened" / f"{photo.hex}.jpg"
+    both = picture, picture.with_suffix(".small.jpg")
+    hospital.until(lambda: all(path.exists() for path in both), 10, "the picture, large and small")
+    return picture
 
 
 def test_a_filed_photo_lies_there_as_it_was_sealed_and_small(
