@@ -103,11 +103,10 @@ class _Eyes:
         self._lower = _private(room)
         # Zeroing finds the pages while the decoder waits, and not while a nurse does.
         _zero(self._picture, len(self._picture))
-        self._seen = 0
+        self._copied = 0
 
     def look(self, jpeg: mmap.mmap, size: int, pixels: int) -> str:
         """Return ``ok WIDTH HEIGHT`` or the code of what is wrong with the picture."""
-        self._seen = size
         try:
             form = markers.walk(jpeg, size)
             if not 0 < form.width * form.height <= pixels or (
@@ -116,7 +115,7 @@ class _Eyes:
                 return "too-large"
             with memoryview(jpeg) as view, memoryview(self._picture) as picture:
                 if form.bands is None:
-                    self._whole(view, size, picture)
+                    self._whole(view, size, picture, form)
                 else:
                     self._both(view, size, picture, form, form.bands)
         except markers.NotOurs as e:
@@ -125,10 +124,12 @@ class _Eyes:
             return "undecodable"
         return f"ok {form.width} {form.height}"
 
-    def _whole(self, view: memoryview, size: int, picture: memoryview) -> None:
+    def _whole(self, view: memoryview, size: int, picture: memoryview, form: markers.Form) -> None:
         decoder = self._decoders[0]
         with view[:size] as data:
             header = decoder.decode_yuv(data, picture, shrink=SHRINK)
+        if (header.width, header.height) != (form.width, form.height):
+            raise FormatError("the picture is not of the size that was read")
         used = decoder.yuv_size(header, shrink=SHRINK)
         view[:used] = picture[:used]
 
@@ -143,7 +144,7 @@ class _Eyes:
         """Make a JPEG of each band, decode them at once, and put the planes together."""
         upper, lower = self._decoders
         first = bands.cut + len(_EOI)
-        end = bands.scan + size - first
+        self._copied = end = bands.scan + size - first
         height = slice(bands.sof + 5, bands.sof + 7)
         small = [
             plane_sizes(-(-form.width // SHRINK), -(-rows // SHRINK))
@@ -178,7 +179,7 @@ class _Eyes:
     def wipe(self) -> None:
         """Zero what was seen."""
         _zero(self._picture, len(self._picture))
-        _zero(self._lower, min(self._seen, len(self._lower)))
+        _zero(self._lower, self._copied)
 
 
 def _private(size: int) -> mmap.mmap:
