@@ -92,12 +92,14 @@ def test_P9_the_jpeg_is_pixels_and_what_is_needed_to_see_them(
     nurse.open_window()
     filed = auditor.hospital.filed(_take(nurse, auditor))
     assert filed is not None
-    assert set(_segments(filed.jpeg.read_bytes())) <= {"APP0", "DQT", "SOF0", "DHT", "SOS"}
+    found = list(_segments(filed.jpeg.read_bytes()))
+    assert set(found) <= {"APP0", "DQT", "SOF0", "DHT", "DRI", "SOS"}
+    assert found.count("APP0") == 1
 
 
 def _segments(jpeg: bytes) -> Iterator[str]:
     """The names of a JPEG's segments up to the picture data (ITU-T T.81 annex B)."""
-    names = {0xE0: "APP0", 0xDB: "DQT", 0xC0: "SOF0", 0xC4: "DHT", 0xDA: "SOS"}
+    names = {0xE0: "APP0", 0xDB: "DQT", 0xC0: "SOF0", 0xC4: "DHT", 0xDD: "DRI", 0xDA: "SOS"}
     at = 2
     while True:
         assert jpeg[at] == 0xFF
