@@ -156,7 +156,7 @@ def test_pictures_that_a_crash_left_without_a_sealed_copy_are_removed(
     filed, gone, young, coming = (device.photo(jpeg(seed=seed)) for seed in range(4))
     hospital.receive(device, filed)
     opened = hospital.state / "opened"
-    hospital.until((opened / f"{filed.hex}.small.jpg").exists, 10, "the picture")
+    hospital.until((opened / f"{filed.hex}.jpg").exists, 10, "the picture")
     hospital.ask(device, coming)
     for photo in (gone, young, coming):
         for name in (f".{photo.hex}", f"{photo.hex}.jpg", f"{photo.hex}.small.jpg"):
