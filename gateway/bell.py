@@ -12,14 +12,15 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Final, Protocol
-
-import psycopg
+from typing import TYPE_CHECKING, Final, Protocol
 
 from base import doorbell
 from base.errors import WardsealError
 from gateway.database import BELL
 from gateway.store import Store
+
+if TYPE_CHECKING:
+    import psycopg
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +63,7 @@ class Bell:
                     self._heard()  # something may have been decided while nobody listened
                     self._listen(line)
                     return
-            except (OSError, psycopg.Error, WardsealError) as e:
+            except (OSError, WardsealError) as e:
                 why = str(e).partition("\n")[0]
                 log.warning("the bell: %s; decisions wait for the next round", why)
             with selectors.DefaultSelector() as waiting:
@@ -116,5 +117,5 @@ class _Notified:
         return self._connection.fileno()
 
     def hush(self) -> bool:
-        # Raises OperationalError when the server has gone: then it is called up again.
+        # Ends in an error when the server has gone: then it is called up again.
         return bool(list(self._connection.notifies(timeout=0)))

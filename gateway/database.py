@@ -13,20 +13,26 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-import psycopg
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import ArgumentError
 from sqlalchemy.pool import QueuePool
 
-from base.errors import ConfigError
+from base.errors import ConfigError, WardsealError
+
+if TYPE_CHECKING:
+    import psycopg
 
 _PATIENCE_SECONDS: Final = 30
 _DRIVER: Final = "postgresql+psycopg"
 BELL: Final = "wardseal_decided"
 """The channel on which replicas hear that somebody has decided something."""
+
+
+class NotHeard(WardsealError):
+    """The connection to wait for notifications on was not made, or is lost."""
 
 
 @dataclass(frozen=True)
@@ -146,16 +152,24 @@ def notify(connection: Connection) -> None:
 
 @contextmanager
 def listening(url: URL) -> Iterator["psycopg.Connection[tuple[object, ...]]"]:
-    """Give a connection of one's own to PostgreSQL, to wait for notifications on."""
+    """Give a connection of one's own to PostgreSQL, to wait for notifications on.
+
+    Raises NotHeard, within as well.
+    """
+    import psycopg  # a site with SQLite has no use for its 12 MiB
+
     plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    with psycopg.connect(
-        plain,
-        autocommit=True,
-        connect_timeout=10,
-        application_name="wardseal bell",
-        # A line that has gone silently is noticed within minutes, without traffic of ours.
-        keepalives_idle=60,
-        keepalives_interval=10,
-        keepalives_count=3,
-    ) as connection:
-        yield connection
+    try:
+        with psycopg.connect(
+            plain,
+            autocommit=True,
+            connect_timeout=10,
+            application_name="wardseal bell",
+            # A line that has gone silently is noticed within minutes, without traffic of ours.
+            keepalives_idle=60,
+            keepalives_interval=10,
+            keepalives_count=3,
+        ) as connection:
+            yield connection
+    except psycopg.Error as e:
+        raise NotHeard(str(e).partition("\n")[0]) from e

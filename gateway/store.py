@@ -13,9 +13,8 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import Final, cast
+from typing import TYPE_CHECKING, Final, cast
 
-import psycopg
 from sqlalchemy import (
     BigInteger,
     Engine,
@@ -34,6 +33,9 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sess
 from base import doorbell
 from base.errors import WardsealError
 from gateway import database, migrations
+
+if TYPE_CHECKING:
+    import psycopg
 
 HASH: Final = String(64)
 ID16: Final = String(32)
@@ -350,7 +352,7 @@ class Store:
         return None if not file else Path(file).with_name("decided.bell")
 
     def listening(self) -> AbstractContextManager["psycopg.Connection[tuple[object, ...]]"]:
-        """PostgreSQL alone: a connection to wait for the bell on."""
+        """PostgreSQL alone: a connection to wait for the bell on. Raises NotHeard."""
         return database.listening(self._engine.url)
 
     @property

@@ -1,21 +1,24 @@
-"""The record systems that the settings name, and which of them FILED waits for."""
+"""The record systems that the settings name, and which of them FILED waits for.
+
+Each is loaded only where a site has one: what DICOM alone brings with it takes 30 MiB.
+"""
 
 import zoneinfo
 from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from gateway.config import GatewayConfig
 from gateway.filing.base import Sink
-from gateway.filing.dicom import Dicom
-from gateway.filing.fhir import Fhir
 from gateway.filing.folder import Folder
 from gateway.filing.folder_report import FolderReport
-from gateway.filing.hl7 import Hl7
 from gateway.filing.settings import ReportSettings
-from gateway.filing.storage import Storage
 from gateway.report.making import Style
+
+if TYPE_CHECKING:
+    from gateway.filing.fhir import Fhir as Auditor
 
 
 @dataclass(frozen=True)
@@ -27,7 +30,7 @@ class Sinks:
 
     required: tuple[Sink, ...]
     later: tuple[Sink, ...]
-    auditors: tuple[Fhir, ...]
+    auditors: tuple["Auditor", ...]
 
     @classmethod
     def open(
@@ -44,6 +47,7 @@ class Sinks:
         """
         required: list[Sink] = []
         later: list[Sink] = []
+        auditors: list[Auditor] = []
 
         def add(sink: Sink, *, waited_for: bool) -> None:
             stack.callback(sink.close)
@@ -54,16 +58,28 @@ class Sinks:
         if folder.report != "none":
             report = FolderReport(folder.folder, style)
             add(report, waited_for=folder.report == "required")
-        for fhir in config.fhir:
-            add(Fhir(fhir, style, clock), waited_for=fhir.required)
-        for dicom in config.dicom:
-            add(Dicom(dicom, style), waited_for=dicom.required)
-        for receiver in config.hl7:
-            add(Hl7(receiver, style, clock), waited_for=receiver.required)
-        for store in config.storage:
-            add(Storage(store, sealed), waited_for=store.required)
-        auditors = tuple(sink for sink in (*required, *later) if isinstance(sink, Fhir))
-        return cls(tuple(required), tuple(later), auditors)
+        if config.fhir:
+            from gateway.filing.fhir import Fhir
+
+            for server in config.fhir:
+                auditors.append(Fhir(server, style, clock))
+                add(auditors[-1], waited_for=server.required)
+        if config.dicom:
+            from gateway.filing.dicom import Dicom
+
+            for dicom in config.dicom:
+                add(Dicom(dicom, style), waited_for=dicom.required)
+        if config.hl7:
+            from gateway.filing.hl7 import Hl7
+
+            for receiver in config.hl7:
+                add(Hl7(receiver, style, clock), waited_for=receiver.required)
+        if config.storage:
+            from gateway.filing.storage import Storage
+
+            for store in config.storage:
+                add(Storage(store, sealed), waited_for=store.required)
+        return cls(tuple(required), tuple(later), tuple(auditors))
 
 
 def style_of(settings: ReportSettings) -> Style:

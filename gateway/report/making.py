@@ -6,26 +6,22 @@ is embedded byte for byte; whoever has the PDF has the photo. The same record in
 gives the same bytes, whenever the report is made.
 """
 
-import contextlib
 import io
 import json
-import os
 import subprocess
 import sys
 import threading
 import weakref
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
 import segno
 
-from base.durable import write_all
 from base.errors import WardsealError
-from base.memory import wipe_file
 from gateway.filing.record import Record
 from gateway.filing.text import plain_all
+from gateway.report.mounting import NotMounted, mount
 from gateway.report.words import WORDS
 from wire import cards
 
@@ -76,23 +72,24 @@ def make_report(record: Record, style: Style) -> bytes:
 
 
 def _set(record: Record, style: Style) -> bytes:
-    with _in_memory(record.jpeg) as picture:
-        data = plain_all(describe(record, style) | {"picture": _picture(record, style, picture)})
-        try:
-            done = subprocess.run(
-                [sys.executable, "-P", "-m", "gateway.report.typesetter"],
-                input=json.dumps(data).encode(),
-                capture_output=True,
-                pass_fds=(picture,),
-                timeout=_SECONDS,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as e:
-            raise ReportError(f"the report could not be set: {e}") from e
+    data = plain_all(describe(record, style) | {"picture": _picture(record, style)})
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "gateway.report.typesetter"],
+            input=json.dumps(data).encode(),
+            capture_output=True,
+            timeout=_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired) as e:
+        raise ReportError(f"the report could not be set: {e}") from e
     if done.returncode != 0:
         why = done.stderr.decode(errors="replace").strip() or f"it ended with {done.returncode}"
         raise ReportError(f"the report could not be set: {why}")
-    return done.stdout
+    try:
+        return mount(done.stdout, record.jpeg, record.width, record.height)
+    except NotMounted as e:
+        raise ReportError(f"the report could not be set: {e}") from e
 
 
 def describe(record: Record, style: Style) -> dict[str, Any]:
@@ -210,14 +207,9 @@ def _scale(record: Record) -> dict[str, Any] | None:
     return {"share": bar / width_mm, "text": f"{bar} mm ({per_pixel:.3f} mm / px)"}
 
 
-def _picture(record: Record, style: Style, descriptor: int) -> dict[str, Any]:
+def _picture(record: Record, style: Style) -> dict[str, Any]:
     alt = WORDS[style.language]["picture"].format(time=_taken(record, style), bed=record.bed)
-    return {
-        "file": f"/{descriptor}",
-        "width": record.width,
-        "height": record.height,
-        "alt": alt,
-    }
+    return {"width": record.width, "height": record.height, "alt": alt}
 
 
 def _code(text: str) -> str:
@@ -225,15 +217,3 @@ def _code(text: str) -> str:
     # M survives a crease or a stamp, and keeps the modules printable at this size.
     segno.make(text, error="m", micro=False).save(out, kind="svg", border=4, xmldecl=False)
     return out.getvalue().decode().strip()
-
-
-@contextlib.contextmanager
-def _in_memory(jpeg: memoryview) -> Iterator[int]:
-    """Lend the picture to another process as a descriptor; it is wiped afterwards."""
-    descriptor = os.memfd_create("picture")
-    try:
-        write_all(descriptor, jpeg)
-        yield descriptor
-    finally:
-        wipe_file(descriptor)
-        os.close(descriptor)

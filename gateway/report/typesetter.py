@@ -1,9 +1,9 @@
-"""Sets one report and ends: a process of its own, so that nothing of a picture outlives it.
+"""Sets one report and ends: a process of its own, so that nothing of a patient outlives it.
 
-Typst keeps what it has set in a cache, and it decodes the picture. Both are reasons to give it
-one life per report, without the gateway's keys. It is told everything on standard input (JSON:
-``data`` for the template, ``picture`` the descriptor of a memory file with the JPEG) and writes
-the PDF to standard output. The picture is reached under ``/proc/self/fd`` and is on no disk.
+Typst keeps what it has set in a cache: a reason to give it one life per report, without the
+gateway's keys. It is told everything on standard input (JSON, the data of the template) and
+writes the PDF to standard output. It never sees the photo: the page is set around a stand-in,
+and gateway.report.mounting puts the photo in its place.
 """
 
 import json
@@ -34,7 +34,7 @@ def typeset(data: dict[str, object]) -> bytes:
 def _compile(inputs: dict[str, str], standard: Literal["ua-1"] | None) -> bytes:
     done: object = typst.compile(  # type: ignore[type-var]  # of its stub
         _TEMPLATE.read_bytes(),
-        root="/proc/self/fd",
+        root=_TEMPLATE.parent,
         sys_inputs=inputs,
         pdf_standards=standard,
     )

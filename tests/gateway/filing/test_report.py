@@ -2,6 +2,7 @@
 
 import io
 import re
+import subprocess
 from dataclasses import replace
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,7 +12,8 @@ import pytest
 
 from gateway.filing.record import Assignment, Record
 from gateway.filing.text import plain
-from gateway.report.making import ReportError, Style, describe, make_report, proof_text
+from gateway.report.making import Style, describe, make_report, proof_text
+from gateway.report.mounting import NotMounted, mount
 from gateway.report.words import LANGUAGES, WORDS
 from tests.gateway.filing.photos import HOSTILE, PATIENT, hostile, picture, record
 from wire import cards
@@ -138,9 +140,38 @@ def test_a_name_that_no_font_has_is_still_reported() -> None:
         assert found.Root.MarkInfo.Marked
 
 
-def test_a_picture_that_is_none_is_an_error_in_words() -> None:
-    with pytest.raises(ReportError, match="the report could not be set: failed to decode image"):
-        make_report(record(jpeg=b"\xff\xd8 no picture \xff\xd9"), Style())
+@pytest.mark.parametrize(("width", "height"), [(64, 48), (48, 64), (400, 10)])
+def test_the_photo_stands_in_the_page_in_its_own_shape(width: int, height: int) -> None:
+    jpeg = picture(width, height)
+    pdf = make_report(record(jpeg=jpeg, width=width, height=height), Style())
+    with opened(pdf) as found:
+        (page,) = found.pages
+        (image,) = page.get_images().values()
+        assert (image.Width, image.Height) == (width, height)
+        assert image.read_raw_bytes() == jpeg
+    across, down = drawn(pdf)
+    assert across / down == pytest.approx(width / height, rel=0.01)
+
+
+def drawn(pdf: bytes) -> tuple[float, float]:
+    """How large the one picture is on the page, as poppler paints it: by its resolution."""
+    listed = subprocess.run(
+        ["pdfimages", "-list", "-"], input=pdf, capture_output=True, check=True
+    ).stdout
+    line = listed.decode().splitlines()[2].split()
+    return int(line[3]) / int(line[12]), int(line[4]) / int(line[13])
+
+
+def test_a_page_that_has_no_place_for_the_photo_is_an_error_in_words() -> None:
+    jpeg = memoryview(picture())
+    with pytest.raises(NotMounted, match="the page is no PDF"):
+        mount(b"%PDF-1.7 and no more", jpeg, 64, 48)
+    empty = io.BytesIO()
+    with pikepdf.new() as document:
+        document.add_blank_page()
+        document.save(empty)
+    with pytest.raises(NotMounted, match="the page has 0 pictures, where one is to be"):
+        mount(empty.getvalue(), jpeg, 64, 48)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
