@@ -154,13 +154,16 @@ class Reception:
         )
 
     def query(self, device: str, message: Query) -> Signed | Unknown | None:
-        """Give out the last receipt again; None when another replica will answer."""
+        """Give out the last receipt again; None when another replica answers, or UNDONE comes."""
         with self._store.begin() as session:
             row = session.get(Photo, message.photo.hex())
             if row is not None and row.device == device and row.state == State.ARRIVING:
                 elsewhere = row.claimed_by != self._name and self._claimed(row)
                 return None if elsewhere else Unknown(message.photo)
             known = self._receipts.standing(session, device, message.photo.hex())
+            undone = row is not None and row.device == device and row.state == State.UNDONE
+            if undone and known is not None and known.status != Status.UNDONE:
+                return None  # HELD, which is being destroyed
         return Unknown(message.photo) if known is None else Signed(message.photo, known.raw)
 
     def renew(self, photos: Iterable[str]) -> None:

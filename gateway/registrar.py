@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.orm import Session
 
 from gateway import retention, worklist
@@ -71,8 +71,9 @@ class Registrar:
         told = (
             select(ObjectionRow)
             .join(Photo, Photo.photo == ObjectionRow.photo)
+            .join(Undo, and_(Undo.device == Photo.device, Undo.intent == Photo.intent))
             .where(ObjectionRow.stage == Stage.OPEN, ObjectionRow.device.is_(False))
-            .where(Photo.state == State.UNDONE, Photo.filed_ms.is_(None))
+            .where(Photo.state == State.UNDONE, Photo.filed_ms.is_(None), Undo.done)
         )
         for row in session.scalars(told.limit(_AT_ONCE)):
             if retention.on_hold(session, row.photo):

@@ -3,8 +3,8 @@
 It is pressed on a device, or told to the hospital (gateway.objections). The UNDO entry comes with
 the device's ledger, the photo by its own way, in any order. So the withdrawal is a row of its own
 that is never deleted: whoever takes a photo on, files it or signs for it looks there first, in
-the same transaction. Here it is carried out: the record systems note the objection, *then* the
-row says so and UNDONE is signed.
+the same transaction. Here it is carried out: the record systems note the objection, the row says
+so, what came into no record is destroyed, *then* UNDONE is signed.
 """
 
 import logging
@@ -85,37 +85,58 @@ class Withdrawals:
             with self._store.begin(device=device) as session:
                 row = session.get(Photo, photo, with_for_update=True)
                 settled = self._cabinet.objected(session, photo, marked)
-                if settled:
-                    intent = row.intent if row is not None else ""
-                    undos = list(session.scalars(select(Undo).where(_about(device, intent, photo))))
-                    told = any(undo.told for undo in undos)
-                    receipt = self._sign(session, device, photo, row, _TOLD if told else "")
-                    for undo in undos:
-                        undo.done = True
+                goes = settled and self._goes(session, device, photo, row)
+                receipt = self._sign(session, device, photo) if settled and not goes else b""
+            if goes:
+                # It is on record by now that it goes. After a crash all of this is done again.
+                self._vault.destroy(photo)
+                with self._store.begin(device=device) as session:
+                    receipt = self._sign(session, device, photo)
         if not settled:
             self._cabinet.wake()
             return None
         log.info("photo %s: undone", photo)
         return Answer(device, photo, receipt)
 
-    def _sign(
-        self, session: Session, device: str, photo: str, row: Photo | None, why: str
-    ) -> bytes:
-        known = self._receipts.standing(session, device, photo)
-        if known is not None and known.status == Status.UNDONE:
-            return known.raw
-        if row is not None:
-            if row.state != State.FILED and not retention.on_hold(session, photo):
-                # It never came into the record, so there is nothing left to keep it for.
-                now = self._clock()
-                done_once(session, Did.REMOVED, photo, self._name, at_ms=now)
-                self._vault.destroy(photo)
-            row.state = State.UNDONE
-            row.changed_ms = self._clock()
-            row.claimed_by = None
+    def _goes(self, session: Session, device: str, photo: str, row: Photo | None) -> bool:
+        """Write down that it is undone; True when the gateway's copy is to be destroyed first.
+
+        What came into the record keeps its copy, like any other; so does what a litigation hold
+        is on. The rest goes, and that is said before it is done. Until then the withdrawal is
+        not carried out.
+        """
+        if row is None or self._signed(session, device, photo) is not None:
+            return False
+        goes = (
+            row.state != State.FILED
+            and row.filed_ms is None
+            and not retention.on_hold(session, photo)
+        )
+        row.state, row.changed_ms, row.claimed_by = State.UNDONE, self._clock(), None
+        if goes:
+            done_once(session, Did.REMOVED, photo, self._name, at_ms=self._clock())
+            for undo in session.scalars(select(Undo).where(_about(device, row.intent, photo))):
+                undo.photo, undo.done = photo, False
+        return goes
+
+    def _sign(self, session: Session, device: str, photo: str) -> bytes:
+        """Sign, once, that it is undone; the withdrawal is carried out."""
+        row = session.get(Photo, photo)
+        intent = row.intent if row is not None else ""
+        undos = list(session.scalars(select(Undo).where(_about(device, intent, photo))))
+        for undo in undos:
+            undo.done = True
+        known = self._signed(session, device, photo)
+        if known is not None:
+            return known
+        why = _TOLD if any(undo.told for undo in undos) else ""
         return self._receipts.issue(
             session, device=device, photo=photo, status=Status.UNDONE, reason=why
         )
+
+    def _signed(self, session: Session, device: str, photo: str) -> bytes | None:
+        known = self._receipts.standing(session, device, photo)
+        return known.raw if known is not None and known.status == Status.UNDONE else None
 
     def unfinished(self) -> list[tuple[str, str]]:
         """Return (device, photo) of withdrawals that are on record and not carried out."""

@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from tests.gateway.bedside import jpeg
+from tests.gateway.bedside import Photo, jpeg
 from tests.gateway.running import Running
 from tests.waiting import until
 from wire.messages import Status
@@ -30,6 +30,12 @@ HOLDING = [
 UNDOING = [
     "gateway.ledgers:Ledgers._store_entries:after:1",
     "gateway.filing.folder:Folder.undo:after:1",
+    "gateway.receipts:Receipts.issue:after:1",
+]
+UNDOING_HELD = [
+    "gateway.vault:Vault.destroy:before:1",
+    "gateway.vault:Vault.destroy:after:1",
+    "gateway.receipts:Receipts.issue:before:1",
     "gateway.receipts:Receipts.issue:after:1",
 ]
 
@@ -92,17 +98,48 @@ def test_P5_killed_while_undoing_it_is_undone_and_signed_for(running: Running, p
         running.until(lambda: dies(process), 5, f"death at {point}")
     with running.gateway():
         sync(running)
-
-        def look() -> bool:
-            receipt = running.send(photo, seconds=1)
-            return receipt is not None and receipt.status == Status.UNDONE
-
-        running.until(look, 10, "UNDONE")
+        until_undone(running, photo)
     assert hospital.page(photo)["status"] == "objection recorded"
     numbers = hospital.rows(
         "select number, status from receipts where photo = :p order by number", p=photo.hex
     )
     assert numbers == [(1, "FILED"), (2, "UNDONE")]
+
+
+@pytest.mark.parametrize("point", UNDOING_HELD)
+def test_P5_killed_while_undoing_what_is_held_nothing_goes_unsaid_and_nothing_false_is_signed(
+    running: Running, point: str
+) -> None:
+    device, hospital = running.device, running.hospital
+    photo = device.photo(b"no picture")
+    copy = hospital.state / "sealed" / f"{photo.hex}.wardseal"
+    with running.gateway():
+        held = running.send(photo)
+        assert held is not None
+        assert held.status == Status.HELD
+        sync(running)
+    device.undo(photo)
+    with running.gateway(point) as process:
+        running.say("ledger", device.batch(len(device.entries) - 1))
+        running.until(lambda: dies(process), 10, f"death at {point}")
+    said = hospital.rows("select did from deeds where photo = :p", p=photo.hex)
+    signed = hospital.rows("select status from receipts where photo = :p", p=photo.hex)
+    assert copy.exists() or said == [("sealed copy removed",)], "it went before it was on record"
+    assert not copy.exists() or ("UNDONE",) not in signed, "UNDONE was signed before it went"
+    with running.gateway():
+        until_undone(running, photo)
+    assert not list(hospital.state.glob(f"*/{photo.hex}*"))
+    assert hospital.rows("select did from deeds where photo = :p", p=photo.hex) == [
+        ("sealed copy removed",)
+    ]
+
+
+def until_undone(running: Running, photo: Photo) -> None:
+    def look() -> bool:
+        receipt = running.send(photo, seconds=1)
+        return receipt is not None and receipt.status == Status.UNDONE
+
+    running.until(look, 10, "UNDONE")
 
 
 def sync(running: Running) -> None:
