@@ -15,7 +15,6 @@ def backup(arguments: Namespace) -> int:
     config = configuration.load(arguments.config)
     engine = database.engine_for(config.store.url, config.paths.database)
     try:
-        migrations.upgrade(engine)
         made = backups.backup(
             engine, config.paths.sealed, arguments.file, now_ms=time.time_ns() // 1_000_000
         )

@@ -8,9 +8,12 @@ gateway has settled it meanwhile, and the backup is begun again.
 A sealed copy's re-wrap goes with it. Left out: keys (they have a safe of their own, and a backup
 with its keys is an open record), photos on their way in (devices still have them), and record
 systems (they have backups of their own).
+SQLite is asked whether the database is sound, indexes included, before anything is written and
+before anything is put back: a damaged one gives rows that are not there, or leaves some out.
 A backup names patients, so it is made for its owner alone (mode 0600) and belongs where they do.
 """
 
+import contextlib
 import io
 import json
 import os
@@ -23,6 +26,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, func, insert, inspect, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from base.durable import fsync_dir
 from base.errors import EnvironmentProblem, FormatError, WardsealError
@@ -37,6 +41,13 @@ _DATABASE: Final = "gateway.db"
 _SEALED: Final = "sealed/"
 _AT_ONCE: Final = 500
 _TRIES: Final = 3
+_CHECK: Final = "pragma integrity_check(1)"
+_OK: Final = "ok"
+_UNREADABLE: Final = (
+    "the database cannot be read whole ({}): nothing was backed up. Stop the gateway, keep its "
+    "folder and the last good backup, and restore that one into an empty place "
+    "(docs/howto/gateway.md)"
+)
 
 
 class NotRestored(WardsealError):
@@ -53,9 +64,32 @@ class Contents:
 
 
 def backup(engine: Engine, sealed: Path, to: Path, *, now_ms: int) -> Contents:
-    """Write a backup to ``to``, which must not exist. Raises EnvironmentProblem, OSError."""
+    """Write a backup to ``to``, which must not exist. Raises EnvironmentProblem, OSError.
+
+    Then nothing was written. The tables are brought up to date first.
+    """
     if to.exists():
         raise EnvironmentProblem(f"{to} exists already; backups are never overwritten")
+    try:
+        _sound(engine)
+        migrations.upgrade(engine)
+        return _backup(engine, sealed, to, now_ms)
+    except SQLAlchemyError as e:
+        said = str(getattr(e, "orig", None) or type(e).__name__).partition("\n")[0]
+        raise EnvironmentProblem(_UNREADABLE.format(said)) from e
+
+
+def _sound(engine: Engine) -> None:
+    """Ask SQLite, if it is SQLite, about its file. Raises EnvironmentProblem."""
+    if engine.dialect.name != "sqlite":
+        return
+    with engine.execution_options(reading=True).begin() as connection:
+        (said,) = connection.exec_driver_sql(_CHECK).first() or ("nothing",)
+    if said != _OK:
+        raise EnvironmentProblem(_UNREADABLE.format(said))
+
+
+def _backup(engine: Engine, sealed: Path, to: Path, now_ms: int) -> Contents:
     with tempfile.TemporaryDirectory(dir=to.parent, prefix=".backup-") as folder:
         partial = Path(folder) / "backup.tar"
         for _ in range(_TRIES):
@@ -157,9 +191,14 @@ def restore(
                 source.dispose()
                 _count_on(into)
                 # Before the commit: no photo is HELD whose sealed copy is not there.
-                for name in names:
-                    os.rename(Path(folder) / name, sealed / name)
-                fsync_dir(sealed)
+                try:
+                    for name in names:
+                        os.rename(Path(folder) / name, sealed / name)
+                    fsync_dir(sealed)
+                except BaseException:
+                    for name in names:
+                        (sealed / name).unlink(missing_ok=True)
+                    raise
         finally:
             engine.dispose()
     return Contents(photos, sum(name.endswith(SUFFIX) for name in names), revision)
@@ -201,7 +240,13 @@ def _unpack(file: Path, folder: Path) -> tuple[str, list[str]]:
                 _save(data, folder / name)
         if revision is None or not (folder / _DATABASE).exists():
             raise FormatError(f"{file}: is no backup of ours, or it is cut off")
-        sqlite3.connect(folder / _DATABASE).execute("pragma quick_check").fetchone()
+        with contextlib.closing(sqlite3.connect(folder / _DATABASE)) as database:
+            (said,) = database.execute(_CHECK).fetchone() or ("nothing",)
+        if said != _OK:
+            raise FormatError(
+                f"{file}: the database in it is damaged ({said}): nothing was restored; "
+                "take an earlier backup"
+            )
     except (tarfile.TarError, ValueError, KeyError, AttributeError, sqlite3.Error) as e:
         raise FormatError(f"{file}: is no backup of ours, or it is damaged") from e
     return revision, names

@@ -1,9 +1,12 @@
 """A backup is of one moment, and comes back on either kind of database with nothing missing."""
 
+import contextlib
 import io
 import shutil
+import sqlite3
 import stat
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -75,6 +78,74 @@ def test_P5_a_backup_of_a_working_gateway_comes_back_whole_on_either_database(
     finally:
         new.close()
     assert wardseal(["gateway", "restore", *arguments]) == 1  # not onto what is there
+
+
+def scribble(database: Path, what: str) -> None:
+    """Change a leaf of the b-tree of ``what`` on the disk: its last key, or all of its page."""
+    with contextlib.closing(sqlite3.connect(database)) as connection:
+        connection.execute("pragma wal_checkpoint(truncate)")
+        size = connection.execute("pragma page_size").fetchone()[0]
+        (page,) = connection.execute(
+            "select rootpage from sqlite_schema where name = ?", (what,)
+        ).fetchone()
+    with database.open("r+b") as file:
+        if what == "photos":
+            file.seek((page - 1) * size)
+            file.write(b"\xff" * size)
+        else:
+            file.seek(page * size - 6)
+            file.write(b"\x7f")
+
+
+@pytest.fixture
+def lone(tmp_path: Path) -> Iterator[Hospital]:
+    """A gateway with SQLite, whatever the other tests' have."""
+    made = Hospital(tmp_path).open()
+    yield made
+    made.close()
+
+
+DAMAGED = pytest.mark.parametrize("what", ["photos", "photos_by_capture"])
+
+
+@DAMAGED
+def test_P5_a_damaged_store_is_not_backed_up_and_nothing_half_is_left(
+    lone: Hospital, tmp_path: Path, what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    device = lone.enrol()
+    lone.receive(device, device.photo(b"no picture"))
+    lone.close()
+    scribble(lone.state / "gateway.db", what)
+    (tmp_path / "to").mkdir()
+    file = tmp_path / "to" / "backup.tar"
+    assert wardseal(["gateway", "backup", "--config", str(lone.config_file), str(file)]) == 3
+    said = capsys.readouterr().err
+    assert "the database cannot be read whole (" in said and "nothing was backed up" in said
+    assert not list((tmp_path / "to").iterdir())
+
+
+@DAMAGED
+def test_P5_a_backup_whose_database_is_damaged_is_not_restored(
+    lone: Hospital, tmp_path: Path, what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    device = lone.enrol()
+    lone.receive(device, device.photo(b"no picture"))
+    file, bad = tmp_path / "backup.tar", tmp_path / "bad.tar"
+    assert wardseal(["gateway", "backup", "--config", str(lone.config_file), str(file)]) == 0
+    with tarfile.open(file) as tar, tarfile.open(bad, "w") as into:
+        for member in tar:
+            tar.extract(member, tmp_path / "out", filter="data")
+            path = tmp_path / "out" / member.name
+            if path.name == "gateway.db":
+                scribble(path, what)
+            into.add(path, member.name)
+    new = elsewhere(lone, tmp_path / "new", "")
+    assert wardseal(["gateway", "restore", "--config", str(new.config_file), str(bad)]) == 2
+    assert f"{bad}: the database in it is damaged (" in (said := capsys.readouterr().err)
+    assert "nothing was restored" in said
+    assert not (new.state / "gateway.db").exists()
+    assert not list((new.state / "sealed").iterdir())
+    assert wardseal(["gateway", "restore", "--config", str(new.config_file), str(file)]) == 0
 
 
 @pytest.mark.parametrize("damage", ["no tar", "cut", "foreign", "path"])
