@@ -262,6 +262,7 @@ def _media(record: Record, jpeg: Resource, device: str, names: Names) -> Resourc
     encounter = whose.encounter
     return {
         "resourceType": "Media",
+        "meta": {"security": [dict(codes.RESTRICTED)]},
         "identifier": [{"system": names.photo, "value": record.key}],
         "status": "completed",
         "type": concept(codes.IMAGE),

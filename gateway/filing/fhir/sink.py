@@ -381,16 +381,21 @@ def _is_about(subject: Resource, patient: Any) -> bool:
 
 
 def _objected(resource: Resource, at_ms: int) -> Resource:
-    """The resource with the objection on it; {} if it bears one already."""
-    text = f"{OBJECTION} {instant(at_ms)}"
-    if resource["resourceType"] == "Media":
-        notes = list_of(resource.get("note"))
-        if any(str(note.get("text")).startswith(OBJECTION) for note in notes):
+    """The resource with the objection on it; {} if it bears one already.
+
+    R4's Media has no ``securityLabel`` of its own: its label is in ``meta.security``.
+    """
+    media, text = resource["resourceType"] == "Media", f"{OBJECTION} {instant(at_ms)}"
+    meta, label = resource.get("meta", {}), codes.VERY_RESTRICTED
+    if media:
+        labels = list_of(meta.get("security"))
+        known = {(one.get("system"), one.get("code")) for one in labels}
+        if (label["system"], label["code"]) in known:
             return {}
-        return {**resource, "note": [*notes, {"text": text}]}
-    labels, label = list_of(resource.get("securityLabel")), codes.concept(codes.VERY_RESTRICTED)
-    if label in labels:
+        notes = [*list_of(resource.get("note")), {"text": text}]
+        return {**resource, "meta": {**meta, "security": [*labels, dict(label)]}, "note": notes}
+    labels = list_of(resource.get("securityLabel"))
+    if codes.concept(label) in labels:
         return {}
-    labels = [*labels, label]
     said = "; ".join(part for part in (resource.get("description"), text) if part)
-    return {**resource, "description": said, "securityLabel": labels}
+    return {**resource, "description": said, "securityLabel": [*labels, codes.concept(label)]}
