@@ -125,10 +125,9 @@ class Registrar:
                 continue  # whoever has the sealed copy says so, having destroyed it
             row.stage = Stage.DONE
             photo.badge, photo.badge_salt, photo.changed_ms = "", "", self._clock()
-            filings = session.scalars(select(Filing).where(Filing.photo == row.photo))
-            left = [f"{f.sink} {f.reference}" for f in filings if f.reference and _keeps(f.sink)]
+            left = self._cabinet.left(session, row.photo)
             if left:
-                why = f"erased; what is marked in error its keeper deletes: {'; '.join(left)}"
+                why = f"erased; only marked in error, for its keeper to delete: {'; '.join(left)}"
                 worklist.note(
                     session,
                     WorkKind.UNFILED,
@@ -139,8 +138,3 @@ class Registrar:
                     about_ms=photo.captured_ms,
                 )
             log.info("photo %s: erased", row.photo)
-
-
-def _keeps(sink: str) -> bool:
-    """Tell whether a record system may keep what it has marked: all but our own folder."""
-    return sink not in ("folder", "report")

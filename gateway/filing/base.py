@@ -48,9 +48,14 @@ class Filed:
 
 
 class Sink(Protocol):
-    """One record system."""
+    """One record system.
+
+    ``deletes``: ``correct`` takes the picture away. Where it does not, the record system marks it
+    and goes on holding it, until its own keeper deletes it.
+    """
 
     name: str
+    deletes: bool
 
     def stage(self, photo: str, jpeg: memoryview) -> None:
         """Begin to prepare for ``file``, if there is anything to prepare; never waits.

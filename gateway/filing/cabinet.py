@@ -277,6 +277,15 @@ class Cabinet:
             if row.stand != Stand.IN_ERROR:
                 row.wanted, row.due_ms = Stand.IN_ERROR, self._clock()
 
+    def left(self, session: Session, photo: str) -> list[str]:
+        """Name what may still hold the picture once it is in error everywhere, and where.
+
+        That is every record system that only marks it, and one that is not ours any more.
+        """
+        gone = {sink.name for sink in (*self.required, *self.later) if sink.deletes}
+        rows = session.scalars(select(Filing).where(Filing.photo == photo).order_by(Filing.sink))
+        return [f"{f.sink} {f.reference}" for f in rows if f.reference and f.sink not in gone]
+
 
 def filed_of(
     photo: Photo, row: Filing, assignment: Assignment, now: Assignment | None = None

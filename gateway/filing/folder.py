@@ -42,6 +42,7 @@ class Folder:
     """A sink that is a directory on this machine or on a mounted share."""
 
     name = "folder"
+    deletes = True
 
     def __init__(self, root: Path) -> None:
         self._root = root

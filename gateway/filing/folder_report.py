@@ -21,6 +21,7 @@ class FolderReport:
     """A sink that adds the PDF to the folder sink's ``root``."""
 
     name = "folder-report"
+    deletes = True
 
     def __init__(self, root: Path, style: Style) -> None:
         self._root = root

@@ -50,6 +50,8 @@ class Refused(FilingError):
 class Hl7:
     """One receiver; ``clock`` gives milliseconds since 1970 UTC."""
 
+    deletes = False
+
     def __init__(self, settings: Hl7Settings, style: Style, clock: Callable[[], int]) -> None:
         self.name = settings.name
         self._settings = settings

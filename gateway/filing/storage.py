@@ -41,6 +41,8 @@ _SETTLED: Final = frozenset({"bucket", "container", "endpoint", "region", "root"
 class Storage:
     """One store. ``sealed(photo)`` says where the sealed copy of a photo lies."""
 
+    deletes = True
+
     def __init__(self, settings: StorageSettings, sealed: Callable[[str], Path]) -> None:
         self.name = settings.name
         self._settings = settings

@@ -1,11 +1,14 @@
 """An objection told to the hospital does what UNDO does, and governance decides. Real parts."""
 
+import re
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from gateway.cases import Cases, Stand
+from gateway.database import engine_for
 from gateway.objections import Decision, Objections, Stage
 from gateway.retention import Retention
 from gateway.store import Photo as PhotoRow
@@ -13,8 +16,10 @@ from gateway.store import Store, WorkKind
 from gateway.uses import Standing, Use, may
 from gateway.worklist_desk import Filter, NotDone
 from tests.gateway.bedside import Device, Photo
+from tests.gateway.filing.hl7_peer import Receiver
 from tests.gateway.hospital import Hospital
 from tests.gateway.test_cases import BANDED, desk, pages
+from tests.gateway.ward import furnish
 from wire.envelope import Private
 from wire.messages import Status
 
@@ -156,6 +161,44 @@ def test_two_people_and_a_law_erase_it_everywhere(
     assert cases.decide(move.id, confirm=False, second="Dr. Osei").stand is Stand.REFUSED
     with pytest.raises(NotDone, match="was erased"):
         cases.ask_to_move(photo.hex, **other, by="A. Ruiz")
+
+
+def test_what_a_record_system_only_marks_is_named_and_what_it_deletes_is_not(
+    tmp_path: Path,
+) -> None:
+    receiver, warehouse = Receiver(), tmp_path / "warehouse"
+    here = {"regions": ["here"], "region": "here", "service": "fs", "bucket": str(warehouse)}
+    hospital = furnish(
+        Hospital(tmp_path),
+        filing={"report": "later"},
+        **{
+            "[hl7]": {"host": "127.0.0.1", "port": receiver.port},
+            "[storage]": {"name": "archive", "content": "opened", **here},
+        },
+    ).open()
+    store = Store(engine_for("", hospital.state / "gateway.db"))
+    try:
+        device = hospital.enrol()
+        taken = device.photo(private=BANDED)
+        assert hospital.receive(device, taken).status == Status.FILED
+        ways = "select count(*) from filings where stand = 'filed'"
+        wait(hospital, lambda: hospital.rows(ways) == [(4,)], "every record system")
+        objections = Objections(store=store, clock=clock)
+        told = objections.object(taken.hex, said_ms=SAID_MS, **TOLD)
+        undone(hospital, taken)
+        erasure = {"reason": "no ground", "law": "GDPR Art. 17"}
+        objections.decide(told.id, Decision.ERASED, **erasure, by="O. Fischer")
+        objections.confirm(told.id, confirm=True, second="P. Lind")
+        wait(hospital, lambda: objections.get(told.id).stage is Stage.DONE, "the erasure")
+        (item,) = desk(hospital).items(Filter(kinds=(WorkKind.UNFILED,)))
+        words = r"erased; only marked in error, for its keeper to delete: hl7 MDM/[0-9A-F]+"
+        assert re.fullmatch(words, item.why)
+        assert {path.suffix for path in warehouse.rglob("*.*")} == {".json"}
+        assert {path.suffix for path in hospital.filed(taken)} == {".json"}
+    finally:
+        store.close()
+        hospital.close()
+        receiver.close()
 
 
 def test_an_erasure_that_a_crash_cut_short_leaves_no_picture_and_is_told(

@@ -32,6 +32,8 @@ _STORED: Final = "00081199"
 class Dicom:
     """One archive."""
 
+    deletes = False
+
     def __init__(self, settings: DicomSettings, style: Style) -> None:
         self.name = settings.name
         self._settings = settings

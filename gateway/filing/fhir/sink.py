@@ -51,6 +51,8 @@ _PURPOSES: Final = ("care", "teaching")
 class Fhir:
     """One FHIR server; ``clock`` gives milliseconds since 1970 UTC."""
 
+    deletes = False
+
     def __init__(self, settings: FhirSettings, style: Style, clock: Callable[[], int]) -> None:
         self.name = settings.name
         self._settings = settings
