@@ -167,13 +167,13 @@ def test_what_a_record_system_only_marks_is_named_and_what_it_deletes_is_not(
     tmp_path: Path,
 ) -> None:
     receiver, warehouse = Receiver(), tmp_path / "warehouse"
-    here = {"regions": ["here"], "region": "here", "service": "fs", "bucket": str(warehouse)}
+    here: dict[str, Any] = {"regions": ["here"], "region": "here", "service": "fs"}
     hospital = furnish(
         Hospital(tmp_path),
         filing={"report": "later"},
         **{
             "[hl7]": {"host": "127.0.0.1", "port": receiver.port},
-            "[storage]": {"name": "archive", "content": "opened", **here},
+            "[storage]": {"name": "archive", "content": "opened", "bucket": str(warehouse), **here},
         },
     ).open()
     store = Store(engine_for("", hospital.state / "gateway.db"))
