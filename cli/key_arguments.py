@@ -112,10 +112,11 @@ def _install(inner: Group) -> None:
 def _rewrap(inner: Group) -> None:
     rewrap = inner.add(
         "rewrap",
-        "have sealed copies that are kept here open with the newest key as well",
+        "have sealed copies, here and in object stores, open with the newest key as well",
         """
 Envelopes stay as the device signed them; a small file beside each adds the newest keys. Each is
-proved by opening the photo. May be ended at any time, and goes on from there.
+proved by opening the photo, which is fetched from a store for it. May be ended at any time, and
+goes on from there.
 """,
         """\
   wardseal keys rewrap --config gateway.toml --dry-run

@@ -18,13 +18,17 @@ from gateway import config as configuration
 from gateway.config import MIB, GatewayConfig
 from gateway.database import engine_for
 from gateway.devices import Registry
+from gateway.filing.base import FilingError
 from gateway.keyring.keys import Epoch, GatewayKeys, named
 from gateway.keyring.keyset_uses import GatewayEpoch, epochs_in_force
 from gateway.keyring.retiring import Judgement, Retiring
-from gateway.keyring.rewrapping import Counts, Rewrapper
+from gateway.keyring.rewrapping import Counts, Folder, Rewrapper, Shelf
+from gateway.keyring.stored_copies import StoredCopies
 from gateway.store import Store
-from gateway.vault import SUFFIX
 
+_ELSEWHERE = """\
+Object stores are not looked at here: a sealed copy there that `wardseal keys rewrap` has not
+re-wrapped opens with the recovery key alone from then on."""
 _NOTHING = "Nothing was changed: this was a dry run."
 
 
@@ -102,31 +106,50 @@ def _tell_obstacles(judged: Judgement) -> None:
 
 
 def rewrap(arguments: Namespace) -> int:
-    """Give every sealed copy that is kept here recipients of the newest keyset."""
+    """Give every sealed copy, here and in object stores, recipients of the newest keyset."""
     harden_process()
     config = configuration.load(arguments.config)
     folder = config.paths.sealed
     check_owner(folder)
     keys = GatewayKeys.load(config.keys)
+    stores = [StoredCopies(one) for one in config.storage if one.content == "sealed"]
+    shelves: list[tuple[str, Shelf]] = [("here", Folder(folder))]
+    shelves += [(f"in {store.name}", store) for store in stores]
+    wrong = False
     with Buffer(config.limits.envelope_mib * MIB) as room:
-        work = Rewrapper(folder=folder, keys=keys.openings, keyset=keys.keyset, room=room)
-        if arguments.dry_run:
-            counts, done = work.survey(), "would be re-wrapped"
-        else:
-            counts, done = Counts(), "re-wrapped"
-            total = sum(1 for _ in folder.glob(f"*{SUFFIX}"))
-            for so_far in progress(work.run(), total, "sealed copies"):
-                counts = so_far
+        for where, shelf in shelves:
+            work = Rewrapper(shelf=shelf, keys=keys.openings, keyset=keys.keyset, room=room)
+            try:
+                counts = _rewrapped(work, shelf, where, dry_run=arguments.dry_run)
+            except FilingError as e:
+                print(f"Copies {where}: {plain(str(e))}. They are not looked at.")
+                wrong = True
+                continue
+            _tell_counts(counts, keys.keyset.keyset.epoch, where, dry_run=arguments.dry_run)
+            wrong = wrong or bool(counts.problems)
+    if arguments.dry_run:
+        print(_NOTHING)
+    return WRONG if wrong else OK
+
+
+def _rewrapped(work: Rewrapper, shelf: Shelf, where: str, *, dry_run: bool) -> Counts:
+    if dry_run:
+        return work.survey()
+    counts = Counts()
+    for so_far in progress(work.run(), shelf.count(), f"sealed copies {where}"):
+        counts = so_far
+    return counts
+
+
+def _tell_counts(counts: Counts, epoch: int, where: str, *, dry_run: bool) -> None:
     for photo, why in counts.problems:
         print(f"photo {photo}: {plain(why)}")
     print(
-        f"For epoch {keys.keyset.keyset.epoch}: {counts.wrapped} {done}"
+        f"Copies {where}, for epoch {epoch}: {counts.wrapped}"
+        f" {'would be re-wrapped' if dry_run else 're-wrapped'}"
         f" ({counts.bytes_written:,} bytes beside {counts.bytes_read:,}),"
         f" {counts.current} open with its key already, {len(counts.problems)} cannot be re-wrapped."
     )
-    if arguments.dry_run:
-        print(_NOTHING)
-    return WRONG if counts.problems else OK
 
 
 def retire(arguments: Namespace) -> int:
@@ -148,6 +171,8 @@ def retire(arguments: Namespace) -> int:
             else:
                 left = retiring.retire(one.epoch, on=datetime.now(UTC).date().isoformat())
                 print("  its private keys are out of use and wiped; restart the gateway")
+    if any(one.content == "sealed" for one in config.storage):
+        print(_ELSEWHERE)
     if not judged:
         print("There is one epoch in use, and its keys are needed.")
     for path in left:

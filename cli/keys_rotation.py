@@ -23,7 +23,7 @@ Next:
   1. on every gateway: bring the new keys and this keyset there, and restart it. Devices are told
      once all gateways that run have it
   2. wardseal keys status   says which devices have it
-  3. wardseal keys rewrap   sealed copies that are kept here
+  3. wardseal keys rewrap   sealed copies, here and in object stores
   4. wardseal keys retire   the old keys, when nobody needs them any more
 """
 

@@ -27,7 +27,7 @@ log = logging.getLogger(__name__)
 
 SUFFIX: Final = ".wardseal"
 REWRAP: Final = ".rewrap"
-_LONGEST: Final = MAX_ENVELOPE + 64 * 1024
+LONGEST: Final = MAX_ENVELOPE + 64 * 1024
 _DAY: Final = 86_400
 
 

@@ -30,9 +30,10 @@ from gateway.filing.folder import (
 )
 from gateway.filing.record import Record
 from gateway.filing.settings import StorageSettings
+from gateway.vault import REWRAP, SUFFIX
 
 # OpenDAL's exceptions have no common ancestor of their own.
-_TROUBLE: Final[tuple[type[Exception], ...]] = tuple(
+TROUBLE: Final[tuple[type[Exception], ...]] = tuple(
     found for found in vars(exceptions).values() if isinstance(found, type)
 )
 _SETTLED: Final = frozenset({"bucket", "container", "endpoint", "region", "root", "account_name"})
@@ -47,14 +48,9 @@ class Storage:
         self.name = settings.name
         self._settings = settings
         self._sealed = sealed
-        self._end = ".wardseal" if settings.content == "sealed" else ".jpg"
-        try:
-            made = opendal.Operator(settings.service, **_options(settings))
-        except _TROUBLE as e:
-            raise ConfigError(f"{settings.name}.service", f"{_first_line(e)}") from e
-        self._conditional = made.capability().write_with_if_not_exists
-        seconds = settings.timeout_seconds
-        self._store = made.layer(layers.TimeoutLayer(timeout=seconds, io_timeout=seconds))
+        self._end = SUFFIX if settings.content == "sealed" else ".jpg"
+        self._store = operator(settings)
+        self._conditional = self._store.capability().write_with_if_not_exists
 
     def stage(self, photo: str, jpeg: memoryview) -> None:
         """Nothing of it may be there before it is filed."""
@@ -84,8 +80,8 @@ class Storage:
                 self._store.write(path, content)
         except (exceptions.ConditionNotMatch, exceptions.AlreadyExists):
             return  # read back and compared by whoever files
-        except _TROUBLE as e:
-            raise FilingError(f"{self.name} did not take it: {_kind(e)}") from e
+        except TROUBLE as e:
+            raise FilingError(f"{self.name} did not take it: {kind_of(e)}") from e
 
     def read_back(self, record: Record, reference: str) -> None:
         """Fetch what was stored and compare every byte."""
@@ -103,10 +99,14 @@ class Storage:
         """Say in the JSON that it was never this patient's, and take the photo away."""
         status, since = (REPLACED, "replaced") if filed.replaced else (IN_ERROR, "corrected")
         if self._mark(filed, status, since, at_ms):
+            reference = Path(filed.reference or self._reference(filed))
             try:
-                self._store.delete(filed.reference or self._reference(filed))
-            except _TROUBLE as e:
-                raise FilingError(f"{self.name} does not delete it: {_kind(e)}") from e
+                self._store.delete(str(reference))
+                if self._end == SUFFIX:
+                    # Whoever re-wraps meanwhile looks, when done, whether the copy is there.
+                    self._store.delete(str(reference.with_suffix(REWRAP)))
+            except TROUBLE as e:
+                raise FilingError(f"{self.name} does not delete it: {kind_of(e)}") from e
 
     def _mark(self, filed: Filed, status: str, since: str, at_ms: int) -> bool:
         reference = filed.reference or self._reference(filed)
@@ -119,8 +119,8 @@ class Storage:
                 self._store.write(
                     _page(reference), _encode({**page, "status": status, since: iso(at_ms)})
                 )
-            except _TROUBLE as e:
-                raise FilingError(f"{self.name} does not note it: {_kind(e)}") from e
+            except TROUBLE as e:
+                raise FilingError(f"{self.name} does not note it: {kind_of(e)}") from e
         return True
 
     def _read(self, path: str) -> bytes | None:
@@ -128,8 +128,8 @@ class Storage:
             return bytes(self._store.read(path))
         except exceptions.NotFound:
             return None
-        except _TROUBLE as e:
-            raise FilingError(f"{self.name} cannot be read: {_kind(e)}") from e
+        except TROUBLE as e:
+            raise FilingError(f"{self.name} cannot be read: {kind_of(e)}") from e
 
     def _read_page(self, reference: str) -> dict[str, Any] | None:
         raw = self._read(_page(reference))
@@ -168,6 +168,16 @@ class Storage:
         }
 
 
+def operator(settings: StorageSettings) -> opendal.Operator:
+    """Return OpenDAL's way to a store. Raises ConfigError."""
+    try:
+        made = opendal.Operator(settings.service, **_options(settings))
+    except TROUBLE as e:
+        raise ConfigError(f"{settings.name}.service", f"{_first_line(e)}") from e
+    seconds = settings.timeout_seconds
+    return made.layer(layers.TimeoutLayer(timeout=seconds, io_timeout=seconds))
+
+
 def _options(settings: StorageSettings) -> dict[str, str]:
     """OpenDAL's options: what the settings say, and what is secret from a file of its own."""
     options = {"region": settings.region} if settings.service == "s3" else {}
@@ -203,7 +213,7 @@ def _encode(page: dict[str, object]) -> bytes:
     return json.dumps(page, indent=1, ensure_ascii=False, default=other).encode() + b"\n"
 
 
-def _kind(error: Exception) -> str:
+def kind_of(error: Exception) -> str:
     """What kind of trouble; a store's own words may hold keys and addresses."""
     return type(error).__name__
 

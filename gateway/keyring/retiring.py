@@ -31,7 +31,7 @@ from gateway.keyring.keys import (
     secrets,
 )
 from gateway.keyring.keyset_uses import epochs_in_force
-from gateway.keyring.rewrapping import copies
+from gateway.keyring.rewrapping import Folder
 from gateway.store import Expected, Photo, State, Store, WorkItem, WorkKind
 from wire import pem
 from wire.hpke import RecipientPrivate
@@ -162,7 +162,7 @@ class Retiring:
             if kept.number > epoch.number and (key := keys.opening_of(kept))
         }
         only = strange = 0
-        for copy in copies(self._sealed):
+        for copy in Folder(self._sealed).copies():
             only += ours.public.kid in copy.kids and not copy.kids & later
             strange += bool(copy.problem)
         if only:

@@ -5,15 +5,19 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
+import boto3
 import pytest
 
 from cli import pki
 from cli.__main__ import main
 from gateway import config as configuration
 from gateway.keyring.keys import GatewayKeys
+from gateway.keyring.stored_copies import StoredCopies
+from neighbours.object_store import ACCESS_KEY, REGION, SECRET_KEY, ObjectStore
 from tests.cli.paperwork import Scribe, SealedPhoto
 from wire.hpke import RecipientPrivate, SuiteName
 
@@ -257,6 +261,137 @@ def test_what_cannot_be_rewrapped_is_named_and_keeps_the_old_keys(
     assert not (first.parent / f"{photo}.rewrap").exists()
     assert main(["keys", "retire", *at(site)]) == 1
     assert "1 files here are no sealed copies" in capsys.readouterr().out
+
+
+# -- copies in an object store --------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def bucket(
+    tmp_path_factory: pytest.TempPathFactory, free_port: Callable[[], int]
+) -> Iterator[ObjectStore]:
+    log = tmp_path_factory.mktemp("store") / "log"
+    with ObjectStore(log, free_port()).wait() as store:
+        store.make_bucket("archive")
+        yield store
+
+
+class LargePhoto(SealedPhoto):
+    """One of which only the two ends are looked at first."""
+
+    jpeg = SealedPhoto.jpeg * 40
+
+
+@pytest.fixture
+def archive(bucket: ObjectStore, site: pki.Site) -> Iterator[Any]:
+    """The store as its administrator has it, with a sealed photo; the gateway knows it, too."""
+    secrets = site.gateway / "secrets.toml"
+    secrets.touch(mode=0o600)
+    secrets.write_text(f'access_key_id = "{ACCESS_KEY}"\nsecret_access_key = "{SECRET_KEY}"\n')
+    with (site.gateway / "gateway.toml").open("a") as file:
+        file.write(
+            f'[[storage]]\nname = "archive"\nservice = "s3"\ncontent = "sealed"\n'
+            f'bucket = "archive"\nendpoint = "{bucket.endpoint}"\nregion = "{REGION}"\n'
+            f'regions = ["{REGION}"]\nsecrets = "secrets.toml"\nprefix = "ward/3"\n'
+        )
+    client = boto3.client(
+        "s3",
+        endpoint_url=bucket.endpoint,
+        region_name=REGION,
+        aws_access_key_id=ACCESS_KEY,
+        aws_secret_access_key=SECRET_KEY,
+    )
+    opening = RecipientPrivate.decode((site.gateway / "opening.key").read_bytes())
+    photo = LargePhoto(Scribe(b"7" * 32), opening)
+    client.put_object(
+        Bucket="archive",
+        Key=f"ward/3/2026-03-01/{photo.photo.hex()}-2.wardseal",
+        Body=photo.bundle,
+    )
+    client.put_object(Bucket="archive", Key="ward/3/2026-03-01/somebody-elses.txt", Body=b"x")
+    yield client
+    for key in stored(client):
+        client.delete_object(Bucket="archive", Key=key)
+    client.close()
+
+
+def stored(client: Any) -> dict[str, bytes]:
+    found = client.list_objects_v2(Bucket="archive").get("Contents", [])
+    return {
+        one["Key"]: client.get_object(Bucket="archive", Key=one["Key"])["Body"].read()
+        for one in found
+    }
+
+
+def test_P5_copies_in_an_object_store_open_with_every_newest_key_as_well(
+    site: pki.Site, archive: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = stored(archive)
+    beside = next(key for key in before if key.endswith(".wardseal"))[: -len("wardseal")] + "rewrap"
+    earlier: set[bytes] = set()
+    for epoch in (2, 3):
+        new_keys(site)
+        unchanged = stored(archive)
+        capsys.readouterr()
+        assert main(["keys", "rewrap", *at(site), "--dry-run"]) == 0
+        said = f"Copies in archive, for epoch {epoch}: 1 would be re-wrapped"
+        assert said in capsys.readouterr().out
+        assert stored(archive) == unchanged
+        assert main(["keys", "rewrap", *at(site)]) == 0
+        assert f"in archive, for epoch {epoch}: 1 re-wrapped" in capsys.readouterr().out
+        after = stored(archive)
+        assert {key: after[key] for key in before} == before, "the device signed these bytes"
+        assert after[beside] not in earlier
+        earlier.add(after[beside])
+        for key, data in after.items():
+            (tmp_path / Path(key).name).write_bytes(data)
+        newest = next(
+            path
+            for path in site.gateway.glob("opening-*.key")
+            if RecipientPrivate.decode(path.read_bytes()).public.kid
+            == held(site).openings[0].public.kid
+        )
+        out = tmp_path / f"{epoch}.jpg"
+        copy = tmp_path / Path(beside).with_suffix(".wardseal").name
+        main(["open", str(copy), "--key", str(newest), "-o", str(out)])
+        assert out.read_bytes() == LargePhoto.jpeg
+    assert main(["keys", "rewrap", *at(site)]) == 0
+    assert "0 re-wrapped (0 bytes" in capsys.readouterr().out
+    assert main(["keys", "retire", *at(site), "--dry-run"]) == 0
+    assert "Object stores are not looked at here" in capsys.readouterr().out
+
+
+def test_what_stands_beside_a_copy_is_replaced_only_as_it_was_seen_and_goes_with_the_copy(
+    site: pki.Site, archive: Any
+) -> None:
+    (settings,) = configuration.load(site.gateway / "gateway.toml").storage
+    shelf = StoredCopies(settings)
+    (copy,) = shelf.copies()
+    assert not copy.problem and copy.size == len(stored(archive)[copy.place])
+    beside = str(Path(copy.place).with_suffix(".rewrap"))
+    archive.put_object(Bucket="archive", Key=beside, Body=b"half of someth")
+    assert shelf.further(copy) == (), "half a re-wrap counts for nothing, and is made anew"
+    shelf.lay_beside(copy, b"whole")
+    assert stored(archive)[beside] == b"whole"
+    archive.delete_object(Bucket="archive", Key=copy.place)
+    shelf.lay_beside(copy, b"late")
+    assert beside not in stored(archive), "the copy had gone meanwhile"
+    assert list(shelf.copies()) == []
+
+
+def test_a_store_that_is_away_is_said_and_keeps_no_other_copy_waiting(
+    site: pki.Site, archive: Any, free_port: Callable[[], int], capsys: pytest.CaptureFixture[str]
+) -> None:
+    new_keys(site)
+    file = site.gateway / "gateway.toml"
+    there = next(line for line in file.read_text().splitlines() if line.startswith("endpoint"))
+    away = f'endpoint = "http://127.0.0.1:{free_port()}"'
+    file.write_text(file.read_text().replace(there, away))
+    capsys.readouterr()
+    assert main(["keys", "rewrap", *at(site)]) == 1
+    said = capsys.readouterr().out
+    assert "Copies here, for epoch 2: 2 re-wrapped" in said
+    assert "Copies in archive: archive cannot be read: " in said
 
 
 # -- at rest --------------------------------------------------------------------------------------

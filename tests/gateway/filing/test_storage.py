@@ -134,6 +134,9 @@ def test_objection_and_correction_are_written_once(
     sink.correct(filed_of(at_a), AT_MS)
     assert objects(s3) == {}
     first, second = file(sink, at_a), file(sink, at_b)
+    rewrapped = f"ward/3/{DAY}/{PHOTO}.rewrap"
+    if content == "sealed":
+        s3.put_object(Bucket=BUCKET, Key=rewrapped, Body=b"by wardseal keys rewrap")
     for known in (first, None):
         sink.undo(filed_of(at_a, known), AT_MS)
     page = f"ward/3/{DAY}/{PHOTO}"
@@ -146,6 +149,7 @@ def test_objection_and_correction_are_written_once(
     assert json.loads(found[f"{page}.json"])["status"] == "entered in error"
     assert json.loads(found[f"{page}-2.json"])["status"] == "filed"
     assert first not in found and second in found
+    assert rewrapped not in found
 
 
 def test_half_of_a_photo_after_a_crash_is_taken_away(
