@@ -157,6 +157,12 @@ def on_hold(session: Session, photo: str) -> bool:
     return bool(session.scalar(select(held).where(Photo.photo == photo)))
 
 
+def kept_by(session: Session, hold: int) -> str:
+    """Return what a hold is on: a photo, or a patient's number; empty if there is no such hold."""
+    row = session.get(HoldRow, hold)
+    return "" if row is None else row.photo or row.patient or ""
+
+
 def over(session: Session, photos: Iterable[str], *, days: int, now_ms: int) -> list[str]:
     """Return those of ``photos`` whose copies may go.
 

@@ -9,7 +9,8 @@ What a transaction is worth on each stands in gateway.database; how the tables c
 version to the next, in gateway.migrations.
 """
 
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from enum import StrEnum
 from pathlib import Path
@@ -333,6 +334,7 @@ class Store:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._boarding = threading.local()
         self._sessions = sessionmaker[Session](engine, expire_on_commit=False)
         self._lightly = sessionmaker[Session](
             engine.execution_options(durable=False), expire_on_commit=False
@@ -375,10 +377,33 @@ class Store:
             if device is not None:
                 database.take_turns(session.connection(), device)
             yield session
+            for add in self._aboard():
+                add(session)
             if rings:
                 database.notify(session.connection())
         if rings and self.bell is not None:
             doorbell.ring(self.bell)
+
+    @contextmanager
+    def along(self, add: Callable[[Session], None]) -> Iterator[None]:
+        """Let ``add`` write in the transaction that this thread begins first within: both, or none.
+
+        With an error from within, it has not written. Where none was begun it has one of its own.
+        """
+        self._boarding.adds = [add]
+        try:
+            yield
+            if self._boarding.adds:
+                with self.begin():
+                    pass
+        finally:
+            self._boarding.adds = []
+
+    def _aboard(self) -> list[Callable[[Session], None]]:
+        """Take what is to be written along, once."""
+        adds: list[Callable[[Session], None]] = getattr(self._boarding, "adds", [])
+        self._boarding.adds = []
+        return adds
 
     @contextmanager
     def read(self) -> Iterator[Session]:

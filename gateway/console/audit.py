@@ -1,14 +1,16 @@
-"""Every view is written down before it is shown: no row, no page.
+"""Every view is written down before it is shown, every act together with it: no row, no page.
 
 A photo whose patient objected is looked at with a reason. The row that holds the reason is what
 opens the picture, for this person and for a while.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Final
 
 from sqlalchemy import select
+from sqlalchemy.orm import Session
 
 from gateway.console.accounts import Person
 from gateway.console.tables import Viewing
@@ -66,6 +68,22 @@ class Audit:
         """Write one down. ``subject``: a photo's id, a filter, a ledger. Raises StoreError."""
         with self._store.begin() as session:
             session.add(self._row(person, what, subject, note))
+
+    @contextmanager
+    def doing(
+        self, person: Person, what: What, subject: str | Callable[[Session], str], note: str = ""
+    ) -> Iterator[None]:
+        """Write down what is done within, in the very transaction that does it.
+
+        What is refused by an error is not written down. ``subject`` may be looked up there.
+        """
+
+        def add(session: Session) -> None:
+            about = subject if isinstance(subject, str) else subject(session)
+            session.add(self._row(person, what, about, note))
+
+        with self._store.along(add):
+            yield
 
     def seen_small(self, person: Person, photo: str) -> None:
         """Write down that a small picture is shown: once a day for each chart that it is in.

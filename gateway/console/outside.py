@@ -279,12 +279,13 @@ class Outside:
         if not share:
             raise Problem(404, "There is no such share.")
         try:
-            ended = self._shares.revoke(
-                share, by=signature(visit.person), reason=field(form, "reason")
-            )
+            of = self._shares.get(share).photo
+            with self._audit.doing(visit.person, What.SHARE_ENDED, of):
+                ended = self._shares.revoke(
+                    share, by=signature(visit.person), reason=field(form, "reason")
+                )
         except NotDone as e:
             raise Problem(409, sentence(e)) from e
-        self._audit.seen(visit.person, What.SHARE_ENDED, ended.photo)
         return RedirectResponse(f"/worklist/{ended.item}", 303)
 
     def _begin(self, visit: Visit, once: str) -> None:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Final
 from urllib.parse import quote
 
+from sqlalchemy.orm import Session
 from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -19,7 +20,7 @@ from gateway.console.sessions import Visit
 from gateway.console.visits import Problem
 from gateway.console.work import signature
 from gateway.objections import Decision, Objections
-from gateway.retention import Hold, Holds
+from gateway.retention import Hold, Holds, kept_by
 from gateway.reviews import Reviews
 from gateway.sites import Sites
 from gateway.worklist_desk import NotDone
@@ -148,11 +149,13 @@ class Statements:
         """Put a litigation hold on a photo, or on a patient."""
         number = request.path_params.get("number")
         photo = photo_of(request) if number is None else None
+        patient = None if number is None else str(number)[:100]
         return self._held(
             visit,
+            photo or patient or "",
             lambda: self._holds.hold(
                 photo=photo,
-                patient=None if number is None else str(number)[:100],
+                patient=patient,
                 by=signature(visit.person),
                 reason=field(form, "reason"),
             ),
@@ -165,18 +168,21 @@ class Statements:
             raise Problem(404, "There is no such hold.")
         return self._held(
             visit,
+            lambda session: kept_by(session, int(number)),
             lambda: self._holds.lift(
                 int(number), by=signature(visit.person), reason=field(form, "reason")
             ),
         )
 
-    def _held(self, visit: Visit, act: Callable[[], Hold]) -> Response:
+    def _held(
+        self, visit: Visit, subject: str | Callable[[Session], str], act: Callable[[], Hold]
+    ) -> Response:
         try:
-            hold = act()
+            with self._audit.doing(visit.person, What.HOLD, subject):
+                hold = act()
         except NotDone as e:
             raise Problem(409, sentence(e)) from e
         about = hold.photo or hold.patient or ""
-        self._audit.seen(visit.person, What.HOLD, about)
         room = "photos" if hold.photo else "patients"
         return RedirectResponse(f"/{room}/{quote(about, safe='')}", 303)
 
@@ -189,10 +195,10 @@ class Statements:
 
     def _said(self, photo: str, visit: Visit, what: What, say: Callable[[], object]) -> Response:
         try:
-            say()
+            with self._audit.doing(visit.person, what, photo):
+                say()
         except NotDone as e:
             raise Problem(409, sentence(e)) from e
-        self._audit.seen(visit.person, what, photo)
         return RedirectResponse(f"/photos/{photo}", 303)
 
 

@@ -129,8 +129,8 @@ class Whose:
         self, photo: str, visit: Visit, what: What, decide: Callable[[], object]
     ) -> Response:
         try:
-            decide()
+            with self._audit.doing(visit.person, what, photo):
+                decide()
         except NotDone as e:
             raise Problem(409, sentence(e)) from e
-        self._audit.seen(visit.person, what, photo)
         return RedirectResponse(f"/photos/{photo}", 303)

@@ -89,10 +89,10 @@ class Work:
     ) -> Response:
         number = _id(request)
         try:
-            item = act(number)
+            with self._audit.doing(visit.person, what, about(self._worklist.get(number))):
+                act(number)
         except NotDone as e:
             return self._item(request, visit, sentence(e), status=409)
-        self._audit.seen(visit.person, what, about(item))
         return RedirectResponse(f"/worklist/{number}", 303)
 
     def _item(self, request: Request, visit: Visit, words: str, *, status: int = 200) -> Response:

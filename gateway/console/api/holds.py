@@ -10,6 +10,7 @@ from gateway.console.api.problems import documented
 from gateway.console.api.rooms import OfDecisions, Ours
 from gateway.console.api.shapes import of
 from gateway.console.audit import What
+from gateway.retention import kept_by
 
 router: Final = APIRouter(tags=["holds"])
 
@@ -26,22 +27,22 @@ def holds(
 @router.post("/photos/{photo}/holds", status_code=201, responses=documented(409))
 def hold_photo(rooms: Ours, caller: OfDecisions, photo: PhotoId, said: Reason) -> shapes.Hold:
     """Keep a photo until the hold is lifted."""
-    made = rooms.holds.hold(photo=photo, by=caller.name, reason=said.reason)
-    caller.saw(What.HOLD, photo)
+    with caller.doing(What.HOLD, photo):
+        made = rooms.holds.hold(photo=photo, by=caller.name, reason=said.reason)
     return of(shapes.Hold, made)
 
 
 @router.post("/patients/{number}/holds", status_code=201, responses=documented(409))
 def hold_patient(rooms: Ours, caller: OfDecisions, number: Name, said: Reason) -> shapes.Hold:
     """Keep everything of a patient until the hold is lifted."""
-    made = rooms.holds.hold(patient=number, by=caller.name, reason=said.reason)
-    caller.saw(What.HOLD, number)
+    with caller.doing(What.HOLD, number):
+        made = rooms.holds.hold(patient=number, by=caller.name, reason=said.reason)
     return of(shapes.Hold, made)
 
 
 @router.post("/holds/{hold}/lifting", responses=documented(409))
 def lift_hold(rooms: Ours, caller: OfDecisions, hold: Number, said: Reason) -> shapes.Hold:
     """End a hold; the reason stays with it."""
-    lifted = rooms.holds.lift(hold, by=caller.name, reason=said.reason)
-    caller.saw(What.HOLD, lifted.photo or lifted.patient or "")
+    with caller.doing(What.HOLD, lambda session: kept_by(session, hold)):
+        lifted = rooms.holds.lift(hold, by=caller.name, reason=said.reason)
     return of(shapes.Hold, lifted)

@@ -116,28 +116,28 @@ def give_reason(rooms: Ours, caller: OfPhotos, photo: PhotoId, said: Reason) -> 
 def resolve(rooms: Ours, caller: OfPhotos, photo: PhotoId, said: Whose) -> None:
     """Say whose a HELD photo is. The gateway files it at once: `photo.filed`."""
     _row(rooms, photo)
-    rooms.cases.resolve(
-        photo,
-        patient=said.patient,
-        encounter=said.encounter,
-        by=caller.name,
-        reason=said.reason,
-    )
-    caller.saw(What.RESOLVED, photo)
+    with caller.doing(What.RESOLVED, photo):
+        rooms.cases.resolve(
+            photo,
+            patient=said.patient,
+            encounter=said.encounter,
+            by=caller.name,
+            reason=said.reason,
+        )
 
 
 @router.post("/photos/{photo}/moves", status_code=201, responses=_REFUSED)
 def ask_to_move(rooms: Ours, caller: OfPhotos, photo: PhotoId, said: Whose) -> shapes.Move:
     """Ask for a filed photo to be moved to another patient; a second person decides."""
     _row(rooms, photo)
-    move = rooms.cases.ask_to_move(
-        photo,
-        patient=said.patient,
-        encounter=said.encounter,
-        by=caller.name,
-        reason=said.reason,
-    )
-    caller.saw(What.MOVE_ASKED, photo)
+    with caller.doing(What.MOVE_ASKED, photo):
+        move = rooms.cases.ask_to_move(
+            photo,
+            patient=said.patient,
+            encounter=said.encounter,
+            by=caller.name,
+            reason=said.reason,
+        )
     return _move(move)
 
 
@@ -148,8 +148,8 @@ def decide_move(
     """Confirm or refuse a move, as another person than who asked for it."""
     if move not in [one.id for one in rooms.cases.moves(photo)]:
         raise Problem(404, "This photo has no such move; the photo itself lists them.")
-    decided = rooms.cases.decide(move, confirm=said.confirm, second=caller.name)
-    caller.saw(What.MOVE_DECIDED, photo)
+    with caller.doing(What.MOVE_DECIDED, photo):
+        decided = rooms.cases.decide(move, confirm=said.confirm, second=caller.name)
     return _move(decided)
 
 
@@ -157,8 +157,10 @@ def decide_move(
 def say_site(rooms: Ours, caller: OfPhotos, photo: PhotoId, said: Site) -> shapes.SiteSaid:
     """Say which part of the body a photo shows, on which side, and what is worth noting."""
     _row(rooms, photo)
-    made = rooms.sites.say(photo, code=said.code, side=said.side, note=said.note, by=caller.name)
-    caller.saw(What.SITE, photo)
+    with caller.doing(What.SITE, photo):
+        made = rooms.sites.say(
+            photo, code=said.code, side=said.side, note=said.note, by=caller.name
+        )
     return of(shapes.SiteSaid, made)
 
 
@@ -168,14 +170,14 @@ def enter_objection(
 ) -> shapes.Objection:
     """Enter that the patient objected: it withdraws consent, as UNDO on the device does."""
     _row(rooms, photo)
-    made = rooms.objections.object(
-        photo,
-        said_by=said.said_by,
-        said_ms=int(said.said.timestamp() * 1000),
-        words=said.words,
-        by=caller.name,
-    )
-    caller.saw(What.OBJECTION, photo)
+    with caller.doing(What.OBJECTION, photo):
+        made = rooms.objections.object(
+            photo,
+            said_by=said.said_by,
+            said_ms=int(said.said.timestamp() * 1000),
+            words=said.words,
+            by=caller.name,
+        )
     return _objection(made)
 
 
@@ -185,10 +187,10 @@ def decide_objection(
 ) -> shapes.Objection:
     """Decide what becomes of a photo whose patient objected. Erasing waits for a second person."""
     _of_photo(rooms, photo, objection)
-    made = rooms.objections.decide(
-        objection, said.decision, reason=said.reason, by=caller.name, law=said.law
-    )
-    caller.saw(What.DECISION, photo)
+    with caller.doing(What.DECISION, photo):
+        made = rooms.objections.decide(
+            objection, said.decision, reason=said.reason, by=caller.name, law=said.law
+        )
     return _objection(made)
 
 
@@ -198,8 +200,8 @@ def confirm_erasure(
 ) -> shapes.Objection:
     """Confirm or refuse an erasure, as another person than who asked for it."""
     _of_photo(rooms, photo, objection)
-    made = rooms.objections.confirm(objection, confirm=said.confirm, second=caller.name)
-    caller.saw(What.DECISION, photo)
+    with caller.doing(What.DECISION, photo):
+        made = rooms.objections.confirm(objection, confirm=said.confirm, second=caller.name)
     return _objection(made)
 
 
@@ -207,8 +209,8 @@ def confirm_erasure(
 def ask_for_review(rooms: Ours, caller: OfPhotos, photo: PhotoId, said: Asking) -> shapes.Review:
     """Ask somebody to look at a filed photo."""
     _row(rooms, photo)
-    made = rooms.reviews.ask(photo, owner=said.owner, question=said.question, by=caller.name)
-    caller.saw(What.REVIEW, photo)
+    with caller.doing(What.REVIEW, photo):
+        made = rooms.reviews.ask(photo, owner=said.owner, question=said.question, by=caller.name)
     return of(shapes.Review, made)
 
 
@@ -219,8 +221,8 @@ def revoke_review(
     """Take a request back."""
     if review not in [one.id for one in rooms.reviews.of(photo)]:
         raise Problem(404, "This photo has no such request; the photo itself lists them.")
-    made = rooms.reviews.revoke(review, by=caller.name, note=said.reason)
-    caller.saw(What.REVIEW, photo)
+    with caller.doing(What.REVIEW, photo):
+        made = rooms.reviews.revoke(review, by=caller.name, note=said.reason)
     return of(shapes.Review, made)
 
 

@@ -1,11 +1,13 @@
 """What a route is given: who asks, and the rooms that answer."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Annotated, Final
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPBearer
+from sqlalchemy.orm import Session
 
 from gateway.cases import Cases
 from gateway.console.access import Access
@@ -73,8 +75,18 @@ class Caller:
 
     def saw(self, what: What, subject: str, note: str = "") -> None:
         """Write it down before it is answered. Raises StoreError."""
-        by = f"by the token {self.token.label}"
+        by = self._by_token
         self.audit.seen(self.person, what, subject, f"{note} ({by})" if note else by)
+
+    def doing(
+        self, what: What, subject: str | Callable[[Session], str]
+    ) -> AbstractContextManager[None]:
+        """Write down what is done within, together with it. Raises StoreError."""
+        return self.audit.doing(self.person, what, subject, self._by_token)
+
+    @property
+    def _by_token(self) -> str:
+        return f"by the token {self.token.label}"
 
 
 def rooms(request: Request) -> Rooms:

@@ -43,9 +43,9 @@ def find_shares(
 def revoke_share(rooms: Ours, caller: OfPhotos, share: Number, said: Reason) -> shapes.Share:
     """End a share: its recipient is asked to destroy the copy."""
     try:
-        rooms.shares.get(share)
+        photo = rooms.shares.get(share).photo
     except NotDone as e:
         raise Problem(404, "There is no such share; /shares lists those that there are.") from e
-    ended = rooms.shares.revoke(share, by=caller.name, reason=said.reason)
-    caller.saw(What.SHARE_ENDED, ended.photo)
+    with caller.doing(What.SHARE_ENDED, photo):
+        ended = rooms.shares.revoke(share, by=caller.name, reason=said.reason)
     return of(shapes.Share, ended)

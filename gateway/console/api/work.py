@@ -50,10 +50,10 @@ def one_item(rooms: Ours, caller: OfWorklist, item: Number) -> shapes.ItemStory:
 @router.post("/worklist/{item}/assignment", responses=_REFUSED)
 def assign(rooms: Ours, caller: OfWorklist, item: Number, said: Assignment) -> shapes.Item:
     """Take an item, or hand it over."""
-    _find(rooms, item)
+    found = _find(rooms, item)
     owner = said.owner or caller.name
-    done = rooms.worklist.assign(item, owner, by=caller.name, note=said.note)
-    caller.saw(What.ASSIGNED, about(done))
+    with caller.doing(What.ASSIGNED, about(found)):
+        done = rooms.worklist.assign(item, owner, by=caller.name, note=said.note)
     return _item(done)
 
 
@@ -62,11 +62,11 @@ def close(rooms: Ours, caller: OfWorklist, item: Number, said: Closing) -> shape
     """End an item, with a note that says how. An alarm is for governance to close; an objection
     ends as it is decided.
     """
-    _find(rooms, item)
-    done = rooms.worklist.close(
-        item, by=caller.name, note=said.note, governance=decides(caller.person)
-    )
-    caller.saw(What.CLOSED, about(done))
+    found = _find(rooms, item)
+    with caller.doing(What.CLOSED, about(found)):
+        done = rooms.worklist.close(
+            item, by=caller.name, note=said.note, governance=decides(caller.person)
+        )
     return _item(done)
 
 
