@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 UNSENT_MS: Final = 10 * 60_000
 _AT_ONCE: Final = 200
 _UNSENT: Final = "sealed on the device, and not here after 10 minutes"
-_UNATTESTED: Final = "no badge was read: filed for care, no other use until somebody attests"
+_UNATTESTED: Final = "no badge was read: filed for care, and for no other use"
 _SITE: Final = "nobody has said which part of the body it shows"
 _REASONS: Final = {
     Basis.EMERGENCY: "taken as an emergency: the reason belongs into the notes",

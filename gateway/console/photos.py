@@ -6,8 +6,10 @@ them with their zone.
 
 import hashlib
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
 from gateway import evidence
 from gateway.console.audit import What
@@ -21,7 +23,17 @@ from gateway.series import width_mm
 from gateway.sharing import shares
 from gateway.sharing.shares import Share
 from gateway.sites import BodySiteRow
-from gateway.store import Filing, Photo, Presence, ReceiptRow, Store, Undo
+from gateway.store import (
+    Filing,
+    Photo,
+    Presence,
+    ReceiptRow,
+    Store,
+    Undo,
+    WorkItem,
+    WorkKind,
+    WorkStep,
+)
 from gateway.uses import Standing, Use, Verdict, may
 from gateway.webhooks.outbox import Hook, hooks_of
 from wire import events, messages, signing
@@ -72,6 +84,8 @@ class Story:
     ledger: str
     seq: int
     badge: str
+    said_afterwards: Step | None
+    """Whose word there is on a photo for which no badge was read; it attests nothing."""
     filings: tuple[Filing, ...]
     wrong_charts: tuple[WrongChart, ...]
     steps: tuple[Step, ...] = field(default=())
@@ -135,6 +149,7 @@ class Photos:
             objections = session.scalars(
                 select(ObjectionRow).where(ObjectionRow.photo == photo)
             ).all()
+            owed = _owed(session, photo)
             wrong_charts = tuple(in_wrong_charts(session, photo))
             viewings = session.scalars(
                 select(Viewing).where(Viewing.subject == photo).order_by(Viewing.at_ms)
@@ -152,6 +167,7 @@ class Photos:
         steps += [step for share in shared for step in _shared(share)]
         if undo is not None and not undo.told:
             steps.append(Step(undo.at_ms, "hospital", "withdrawal received", ""))
+        steps += [step for _, step in owed]
         steps += [_site(row) for row in sites]
         steps += [step for row in objections for step in _objection(row)]
         steps += [step for review in self._reviews.of(photo) for step in _review(review)]
@@ -165,6 +181,9 @@ class Photos:
             ledger=row.ledger,
             seq=row.seq,
             badge=row.badge,
+            said_afterwards=next(
+                (step for kind, step in reversed(owed) if kind == WorkKind.UNATTESTED), None
+            ),
             filings=filings,
             wrong_charts=wrong_charts,
             steps=tuple(sorted(steps, key=lambda step: step.at_ms)),
@@ -212,6 +231,27 @@ def _filed(filing: Filing) -> list[Step]:
         (filing.corrected_ms, f"{filing.stand} in {filing.sink}", where),
     )
     return [Step(at, "hospital", what, detail) for at, what, detail in happened if at is not None]
+
+
+_ANSWERS: Final = {
+    WorkKind.UNATTESTED: "said afterwards who asked, without a badge",
+    WorkKind.REASON: "gave the reason that was owed",
+}
+
+
+def _owed(session: Session, photo: str) -> list[tuple[WorkKind, Step]]:
+    """What was owed and people have said since, oldest first: their word, with their name."""
+    closed = (
+        select(WorkItem.kind, WorkStep)
+        .join(WorkStep, WorkStep.item == WorkItem.id)
+        .where(WorkItem.subject == photo, WorkItem.kind.in_(list(_ANSWERS)))
+        .where(WorkStep.what == "closed")
+        .order_by(WorkStep.id)
+    )
+    return [
+        (WorkKind(kind), Step(row.at_ms, row.by, _ANSWERS[WorkKind(kind)], row.note))
+        for kind, row in session.execute(closed)
+    ]
 
 
 def _site(row: BodySiteRow) -> Step:

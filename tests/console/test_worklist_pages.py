@@ -93,6 +93,31 @@ def test_an_alarm_is_closed_by_governance_alone(console: Console) -> None:
     assert act(officer, item, "close", note="looked into").status_code == 303
 
 
+def test_who_asked_is_said_afterwards_as_a_persons_own_word_and_attests_nothing(
+    console: Console,
+) -> None:
+    photo, hospital = console.photos[0].hex, console.hospital
+
+    def look() -> list[int]:
+        hospital.look_around()
+        hospital.turn()
+        query = "select id from worklist where kind = 'unattested' and subject = :p"
+        return [row[0] for row in hospital.rows(query, p=photo)]
+
+    (item,) = hospital.until(look, 20, "the item")
+    client, said = console.sign_in("nurse"), "Dr. Osei asked him; I held the lamp"
+    before = words(client.get(f"/worklist/{item}").text)
+    assert "no badge was read: filed for care, and for no other use" in before
+    assert "It attests nothing, and opens no use beyond care." in before
+    assert act(client, item, "close", note=said).status_code == 303
+    page = words(client.get(f"/photos/{photo}").text)
+    assert f"on their own word: {said}".replace("'", "&#39;") in page
+    assert f"Nurse (nurse) said afterwards who asked, without a badge ({said})" in page
+    assert hospital.rows("select attested from photos where photo = :p", p=photo) == [(0,)]
+    asked = console.sign_in("officer").get("/questions?ask=unattested").text
+    assert f"/photos/{photo}" in asked
+
+
 def test_what_a_person_writes_is_inert(console: Console) -> None:
     client = console.sign_in("nurse")
     item = items(console, "held")[0]
