@@ -6,10 +6,12 @@ photo, and the photo takes the stand-in's place here, byte for byte, in its own 
 """
 
 import io
+import os
 
 import pikepdf
 
 from base.errors import WardsealError
+from base.memory import wipe_file
 
 _JPEG = pikepdf.Name.DCTDecode
 
@@ -23,9 +25,9 @@ def mount(page: bytes, jpeg: memoryview, width: int, height: int) -> bytes:
 
     The same page and the same photo give the same bytes.
     """
-    out = io.BytesIO()
+    out = os.memfd_create("report")
     try:
-        with pikepdf.open(io.BytesIO(page)) as document:
+        with pikepdf.open(io.BytesIO(page)) as document, open(out, "wb", 0, closefd=False) as file:
             pictures = [
                 one
                 for one in document.objects
@@ -36,7 +38,11 @@ def mount(page: bytes, jpeg: memoryview, width: int, height: int) -> bytes:
             (picture,) = pictures
             picture.write(bytes(jpeg), filter=_JPEG)
             picture.Width, picture.Height = width, height
-            document.save(out, deterministic_id=True, fix_metadata_version=False)
+            # A BytesIO would grow again and again, and be overwritten each time it moves.
+            document.save(file, deterministic_id=True, fix_metadata_version=False)
+        return os.pread(out, os.fstat(out).st_size, 0)
     except pikepdf.PdfError as e:
         raise NotMounted(f"the page is no PDF: {e}") from e
-    return out.getvalue()
+    finally:
+        wipe_file(out)
+        os.close(out)

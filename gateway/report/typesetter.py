@@ -15,7 +15,7 @@ from typing import Final, Literal
 
 import typst
 
-_TEMPLATE: Final = Path(__file__).parent / "report.typ"
+TEMPLATE: Final = Path(__file__).parent / "report.typ"
 _MEMORY: Final = 4 * 1024 * 1024 * 1024
 _SECONDS: Final = 60
 
@@ -33,8 +33,8 @@ def typeset(data: dict[str, object]) -> bytes:
 
 def _compile(inputs: dict[str, str], standard: Literal["ua-1"] | None) -> bytes:
     done: object = typst.compile(  # type: ignore[type-var]  # of its stub
-        _TEMPLATE.read_bytes(),
-        root=_TEMPLATE.parent,
+        TEMPLATE.read_bytes(),
+        root=TEMPLATE.parent,
         sys_inputs=inputs,
         pdf_standards=standard,
     )
