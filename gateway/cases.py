@@ -109,6 +109,8 @@ class Cases:
             for item in open_items(session, photo, (WorkKind.HELD,)):
                 item.patient = patient
                 step(session, item, by=by, what="resolved", note=reason, at=now)
+            for item in open_items(session, photo, (WorkKind.IDENTITY,)):
+                end(session, item, by=by, note=reason, at=now)
         log.info("photo %s: a person has said whose it is", photo)
 
     def ask_to_move(
@@ -148,6 +150,7 @@ class Cases:
                 raise NotDone("a second person is needed: who asks for a move cannot decide it")
             if confirm:
                 _movable(_photo(session, row.photo))  # nobody shares it while this is entered
+                _check(session, row.patient, row.encounter)  # it may have been merged since
             row.stand = Stand.CONFIRMED if confirm else Stand.REFUSED
             row.second, row.decided_ms = second, self._clock()
             if confirm:

@@ -184,6 +184,8 @@ class Custodian:
         said = self._identity.ask(content.private, proof)
         with self._store.begin(durable=False) as session:
             unclear = self._identity.name(session, content.private, proof, said)
+            # From now on what is told of this bed, too, is compared with the photo.
+            self._place(session.get_one(Photo, proof.photo.hex()), proof)
             assignment = self._cabinet.assigned(session, proof.photo.hex(), None)
         picture = verdict()
         self._seen = (proof.photo.hex(), picture)
@@ -314,6 +316,9 @@ class Custodian:
         intent: events.Intent = events.body_of(proof.intent.entry)
         row.level, row.basis = intent.level.value, intent.basis.value
         row.attested = intent.attest is not None
+        self._place(row, proof)
+
+    def _place(self, row: Photo, proof: Proof) -> None:
         hung = self._identity.hung(proof)
         if hung is not None:
             row.ward, row.room, row.bed = hung.place.ward, hung.place.room, hung.place.bed

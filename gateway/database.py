@@ -123,11 +123,11 @@ def _postgresql(url: URL) -> Engine:
     return engine
 
 
-def take_turns(connection: Connection, device: str) -> None:
-    """Wait until no other transaction decides about this device's photos."""
+def take_turns(connection: Connection, what: str) -> None:
+    """Wait until no other transaction decides about this device's photos, or what it names."""
     if connection.dialect.name == "postgresql":
-        lock = text("select pg_advisory_xact_lock(hashtextextended(:device, 0))")
-        connection.execute(lock, {"device": device})
+        lock = text("select pg_advisory_xact_lock(hashtextextended(:what, 0))")
+        connection.execute(lock, {"what": what})
 
 
 def stand_in_line(connection: Connection, line: str) -> None:

@@ -11,11 +11,13 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway.beds import Place
+from gateway.database import take_turns
 from gateway.filing.record import Encounter, Patient
 from gateway.identity.stays import Moved, Movement, Stay, stays_of
 from gateway.identity.tables import EncounterRow, MovementRow, PatientCode, PatientRow
 
 _LONGEST_CHAIN = 32
+_TURN = "the census"
 _HORIZON_MS = 400 * 86_400_000
 """A bed is looked at so far back: whoever came earlier and never moved since is not found."""
 
@@ -36,29 +38,38 @@ class Told:
     annulled: bool = False
 
 
-def remember(session: Session, told: Told, *, at_ms: int) -> list[Movement]:
-    """Take in what a source says; return the movements that were not known."""
+def in_turn(session: Session) -> None:
+    """Wait until no other transaction changes the census or decides by it: call it first.
+
+    Otherwise a change that is taken in while a photo is assigned would know nothing of the
+    photo, and the decision nothing of the change.
+    """
+    take_turns(session.connection(), _TURN)
+
+
+def remember(session: Session, told: Told, *, at_ms: int) -> None:
+    """Take in what a source says."""
     _patient(session, told.patient, at_ms)
     for code in {told.patient.number, *told.codes}:
         if session.get(PatientCode, (code, told.patient.number)) is None:
             session.add(PatientCode(value=code, patient=told.patient.number))
     if told.encounter is None:
-        return []
+        return
     row = session.get(EncounterRow, told.encounter.number)
     if row is None:
         row = EncounterRow(number=told.encounter.number, patient=told.patient.number)
         session.add(row)
-    row.patient = told.patient.number
+    row.patient = survivor_of(session, told.patient.number)
     row.authority = told.encounter.authority or row.authority or ""
     row.fhir = told.encounter.fhir or row.fhir or ""
     session.flush()
     if told.annulled or told.cancelled is not None:
         _take_back(session, row.number, told.cancelled)
     known = _movements(session, [row.number]).get(row.number, [])
-    fresh = [movement for movement in told.movements if movement not in known]
-    session.add_all(_row(row.number, movement) for movement in fresh)
+    for movement in told.movements:
+        if movement not in known:
+            session.add(_row(row.number, movement))
     session.flush()
-    return fresh
 
 
 def replace(session: Session, encounter: str, movements: Iterable[Movement]) -> None:
@@ -67,6 +78,7 @@ def replace(session: Session, encounter: str, movements: Iterable[Movement]) -> 
         session.delete(row)
     session.flush()
     session.add_all(_row(encounter, movement) for movement in dict.fromkeys(movements))
+    session.flush()
 
 
 def merge(session: Session, *, survivor: Patient, prior: str, at_ms: int) -> bool:
@@ -137,6 +149,12 @@ def stays_by(session: Session, patients: Iterable[str]) -> tuple[Stay, ...]:
     return _stays(session, dict(iter(session.execute(query))))
 
 
+def stays_during(session: Session, encounter: str) -> tuple[Stay, ...]:
+    """Return the stays of an encounter; none if it is not known."""
+    row = session.get(EncounterRow, encounter)
+    return () if row is None else _stays(session, {encounter: row.patient})
+
+
 def stays_in(session: Session, place: Place, at_ms: int) -> tuple[Stay, ...]:
     """Return the stays in a bed, up to a little after a moment."""
     visited = (
@@ -165,6 +183,13 @@ def patient(session: Session, number: str) -> Patient | None:
     if row is None:
         return None
     return Patient(row.number, row.authority, row.family, row.given, row.born, row.sex, row.fhir)
+
+
+def patient_by(session: Session, fhir: str) -> Patient | None:
+    """Return the patient whom a FHIR server has under this reference, such as Patient/17."""
+    query = select(PatientRow.number).where(PatientRow.fhir == fhir).order_by(PatientRow.number)
+    number = session.scalars(query.limit(1)).first()
+    return None if number is None else patient(session, number)
 
 
 def encounter(session: Session, number: str) -> Encounter | None:

@@ -20,7 +20,7 @@ from typing import Final
 from base.errors import ConfigError, FormatError
 from gateway.beds import Place
 from gateway.filing.record import Encounter, Patient
-from gateway.identity import census
+from gateway.identity import census, late
 from gateway.identity.census import Told
 from gateway.identity.identify import Unreachable
 from gateway.identity.stays import Moved, Movement
@@ -74,13 +74,16 @@ class CsvFile:
         now = self._clock()
         histories: dict[str, list[Movement]] = {}
         with self._store.begin() as session:
+            before = late.Before(session)
             for told in stays:
                 assert told.encounter is not None
+                before.keep(told.encounter.number)
                 histories.setdefault(told.encounter.number, []).extend(told.movements)
                 patient = replace(told.patient, authority=self._authority)
                 census.remember(session, Told(patient, told.codes, told.encounter), at_ms=now)
             for encounter, movements in histories.items():
                 census.replace(session, encounter, _without_gaps(movements))
+            before.look_again(now)
         self._version = version
         log.info("the list of patients was read: %d stays", len(stays))
         return ()

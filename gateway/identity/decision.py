@@ -40,6 +40,7 @@ class Why(StrEnum):
     CHANGED = "somebody was admitted, moved or discharged within 15 minutes of the photo"
     UNSURE = "the FHIR server gives a date without the time for somebody who came or went then"
     RETIRED = "the FHIR server no longer uses the patient's record, and names none that goes on"
+    OTHERWISE = "by what is known now it is another patient's, or of another stay"
 
 
 @dataclass(frozen=True)
@@ -90,6 +91,7 @@ class Rules:
 
 
 BY_BAND: Final = "wristband, confirmed by the bed"
+BY_BED: Final = "the bed alone"
 
 
 def decide(evidence: Evidence, rules: Rules) -> Named | Doubtful:
@@ -105,7 +107,7 @@ def decide(evidence: Evidence, rules: Rules) -> Named | Doubtful:
         return Doubtful(why, one_named or (None if evidence.bands > 1 else only_there))
     if alone:
         assert only_there is not None, "an empty or a shared bed is a reason"
-        how = f"the bed alone; the risk is {rules.bed_alone}'s"
+        how = f"{BY_BED}; the risk is {rules.bed_alone}'s"
         return Named(only_there, there[only_there].encounter, how)
     (patient,) = evidence.named
     return Named(patient, there[patient].encounter, BY_BAND)

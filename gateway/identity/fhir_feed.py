@@ -21,7 +21,7 @@ from gateway.filing.base import FilingError
 from gateway.filing.fhir.auth import Smart
 from gateway.filing.record import Encounter, Patient
 from gateway.filing.web import Gone, Web
-from gateway.identity import census
+from gateway.identity import census, late
 from gateway.identity.census import Told
 from gateway.identity.decision import NEAR_MS, Why
 from gateway.identity.fhir_stays import Span, history
@@ -35,17 +35,21 @@ _PAGE: Final = 200
 _PAGES: Final = 10
 _AROUND: Final = timedelta(days=2)
 _LONGEST: Final = 100
+_LONGEST_CHAIN: Final = 8
 _Resource = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class _Found:
-    """One answer. ``named``: found by the wristband; ``retired``: no record that is in use."""
+    """One answer. ``named``: found by the wristband; ``retired``: no record that is in use.
+
+    ``merges``: which record goes on as which, the earlier ones first.
+    """
 
     told: Told
     unsure: tuple[Span, ...] = ()
     named: bool = False
-    into: Patient | None = None
+    merges: tuple[tuple[Patient, Patient], ...] = ()
     retired: bool = False
 
 
@@ -104,17 +108,25 @@ class FhirSource:
     def _remember(self, over: list[str], found: list[_Found]) -> None:
         now = self._clock()
         with self._store.begin() as session:
+            before = late.Before(session)
+            for number in over:
+                before.keep(number)
             for number in over:
                 census.replace(session, number, ())
             for one in found:
                 told = one.told
+                if told.encounter is not None:
+                    before.keep(told.encounter.number)
+                    before.unsure(told.encounter.number, one.unsure)
                 census.remember(session, Told(told.patient, told.codes, told.encounter), at_ms=now)
                 if told.encounter is not None:
                     census.replace(session, told.encounter.number, told.movements)
-            for one in found:
-                if one.into is not None:
-                    prior = one.told.patient.number
-                    census.merge(session, survivor=one.into, prior=prior, at_ms=now)
+                if one.retired:
+                    before.retire(told.patient.number)
+            for prior, survivor in dict.fromkeys(pair for one in found for pair in one.merges):
+                census.remember(session, Told(prior), at_ms=now)
+                before.merge(survivor=survivor, prior=prior.number, at_ms=now)
+            before.look_again(now)
 
     def _named(self, identifier: str, when: list[str]) -> Iterator[_Found]:
         systems = ",".join(f"{_escape(each)}|{_escape(identifier)}" for each in self._authorities)
@@ -195,26 +207,46 @@ class FhirSource:
         yield replace(person, told=told, unsure=read.unsure)
 
     def _person(self, resource: _Resource) -> _Found | None:
-        """A patient, and the record that goes on where his was merged (Patient.link)."""
+        """A patient, and what his record was merged with (Patient.link)."""
         who = self._patient(resource)
         if who is None:
             return None
-        into = None
-        replaced = [
-            (link.get("other") or {}).get("reference")
-            for link in resource.get("link", [])
-            if link.get("type") == "replaced-by"
-        ]
-        for reference in filter(None, replaced):
-            try:
-                other = self._patient(self._get(f"/{reference}", {}))
-            except Gone:
-                continue
-            if other is not None and other[0].number != who[0].number:
-                into = other[0]
-                break
-        retired = into is None and (bool(replaced) or resource.get("active") is False)
-        return _Found(Told(*who), into=into, retired=retired)
+        into = list(self._replaced_by(resource, who[0]))
+        retired = not into and bool(
+            _links(resource, "replaced-by") or resource.get("active") is False
+        )
+        merges = (*self._replaces(resource, who[0]), *into)
+        return _Found(Told(*who), merges=merges, retired=retired)
+
+    def _replaced_by(self, resource: _Resource, who: Patient) -> Iterator[tuple[Patient, Patient]]:
+        """Follow a record that goes on as another, which may itself go on as a third."""
+        seen = {who.number}
+        while len(seen) <= _LONGEST_CHAIN:
+            others = (self._linked(link) for link in _links(resource, "replaced-by"))
+            after = next((one for one in others if one and one[1].number not in seen), None)
+            if after is None:
+                return
+            yield who, after[1]
+            resource, who = after
+            seen.add(who.number)
+
+    def _replaces(self, resource: _Resource, who: Patient) -> Iterator[tuple[Patient, Patient]]:
+        """The records that went before: often nobody looks those up by themselves any more."""
+        for link in _links(resource, "replaces"):
+            with self._store.read() as session:
+                known = census.patient_by(session, link)
+            if known is None and (found := self._linked(link)) is not None:
+                known = found[1]
+            if known is not None and known.number != who.number:
+                yield known, who
+
+    def _linked(self, reference: str) -> tuple[_Resource, Patient] | None:
+        try:
+            resource = self._get(f"/{reference}", {})
+        except Gone:
+            return None
+        who = self._patient(resource)
+        return None if who is None else (resource, who[0])
 
     def _patient(self, resource: _Resource) -> tuple[Patient, tuple[str, ...]] | None:
         """A patient and his other codes; None for one without exactly one record number."""
@@ -283,6 +315,13 @@ class FhirSource:
         if not isinstance(found, dict):
             raise TypeError("no resource")
         return found
+
+
+def _links(patient: _Resource, kind: str) -> list[str]:
+    """What a Patient's links of a type refer to (FHIR R4, Patient.link)."""
+    links = (link for link in patient.get("link", []) if link.get("type") == kind)
+    references = ((link.get("other") or {}).get("reference") for link in links)
+    return [str(reference) for reference in references if reference]
 
 
 def _escape(token: str) -> str:

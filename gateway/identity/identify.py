@@ -102,13 +102,19 @@ class ByBand:
         self, session: Session, private: Private, proof: Proof, said: tuple[Why, ...]
     ) -> list[Doubt]:
         photo = proof.photo.hex()
-        if current(session, photo) is not None:
-            return []  # decided before, by a person or by the very same rules
+        census.in_turn(session)
+        before = current(session, photo)
+        if before is not None and before.by:
+            return []  # a person has decided
         decision = decide(self._evidence(session, private, proof, said), self.rules)
         if isinstance(decision, Doubtful):
             return [Doubt(str(why), patient=decision.likely) for why in decision.why]
-        session.add(_first(photo, decision, self.clock()))
-        session.flush()
+        if before is None:
+            session.add(_first(photo, decision, self.clock()))
+            session.flush()
+        elif (before.patient, before.encounter) != (decision.patient, decision.encounter):
+            # A record system may have it under the first one already.
+            return [Doubt(str(Why.OTHERWISE), patient=decision.patient)]
         return []
 
     def hung(self, proof: Proof) -> Hung | None:

@@ -40,6 +40,7 @@ ONE_DATABASE_IS_ENOUGH = {
     "test_folder",
     "test_webhook_faults",
     "test_rotation",
+    "test_told_late_by_fhir",
 }
 
 

@@ -178,6 +178,21 @@ def test_a_move_that_the_second_person_refuses_changes_nothing(
         cases.decide(move.id, confirm=True, second="B")
 
 
+def test_no_photo_is_moved_into_a_record_that_was_merged_away_while_it_waited(
+    ward: Hospital, cases: Cases
+) -> None:
+    device = ward.enrol()
+    photo = device.photo(private=BANDED)
+    ward.receive(device, photo)
+    move = cases.ask_to_move(photo.hex, patient="815", encounter="E-2", by="A", reason="swapped")
+    line = ward._house.line
+    assert line is not None
+    send(line.port, message("A40", patient="5000^^^MRN", mrg="815^^^MRN"))
+    with pytest.raises(NotDone, match="this record was merged into 5000"):
+        cases.decide(move.id, confirm=True, second="B")
+    assert cases.decide(move.id, confirm=False, second="B").stand is Stand.REFUSED
+
+
 def test_a_transfer_that_is_told_after_filing_puts_the_photo_before_a_person(
     ward: Hospital,
 ) -> None:
