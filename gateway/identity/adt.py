@@ -8,7 +8,8 @@ Other ADT events are accepted and not used: a sender that gets a refusal stops i
 No error names a value of the message: it may be a patient's.
 """
 
-from dataclasses import dataclass
+import hashlib
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta, timezone, tzinfo
 from typing import Any, Final
 
@@ -75,6 +76,9 @@ class Adt:
             return self._merge(message)
         if event not in (*_IN, *_BACK, _OUT, _ANNULLED):
             return None
+        return replace(self._told(message, event), digest=_digest(message))
+
+    def _told(self, message: hl7.Message, event: str) -> Told:
         patient, codes = self._patient(message)
         number = _text(message, "PV1", 19, 1)
         if not number:
@@ -180,6 +184,11 @@ def heading_of(message: hl7.Message) -> Heading:
 def event_of(message: hl7.Message) -> str:
     """Return the trigger event: MSH-9.2, or EVN-1 in old messages."""
     return _text(message, "MSH", 9, 2) or _text(message, "EVN", 1, 1)
+
+
+def _digest(message: hl7.Message) -> str:
+    """Of all of it: control ids (MSH-10) are not unique with every sender."""
+    return hashlib.sha256(str(message).encode()).hexdigest()
 
 
 def _place(message: hl7.Message) -> Place | None:

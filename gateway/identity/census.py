@@ -7,17 +7,19 @@ is known once, and the order of telling does not matter: see gateway.identity.st
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from sqlalchemy import select
+from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from gateway.beds import Place
 from gateway.database import take_turns
 from gateway.filing.record import Encounter, Patient
 from gateway.identity.stays import Moved, Movement, Stay, stays_of
-from gateway.identity.tables import EncounterRow, MovementRow, PatientCode, PatientRow
+from gateway.identity.tables import EncounterRow, MessageRow, MovementRow, PatientCode, PatientRow
 
 _LONGEST_CHAIN = 32
 _TURN = "the census"
+_AGAIN_MS = 30 * 86_400_000
+"""A sender that had no answer sends a message again within this time."""
 _HORIZON_MS = 400 * 86_400_000
 """A bed is looked at so far back: whoever came earlier and never moved since is not found."""
 
@@ -27,7 +29,8 @@ class Told:
     """What one message, line or resource says; whatever it does not say is left alone.
 
     ``codes``: identifiers that a wristband may hold, besides the record number. ``cancelled``: the
-    last movement of this kind did not happen; ``annulled``: none of the encounter did.
+    last movement of this kind did not happen; ``annulled``: none of the encounter did. ``digest``
+    is the SHA-256 of the whole message, if it was one: that one again says nothing new.
     """
 
     patient: Patient
@@ -36,6 +39,7 @@ class Told:
     movements: tuple[Movement, ...] = ()
     cancelled: Moved | None = None
     annulled: bool = False
+    digest: str = ""
 
 
 def in_turn(session: Session) -> None:
@@ -49,6 +53,8 @@ def in_turn(session: Session) -> None:
 
 def remember(session: Session, told: Told, *, at_ms: int) -> None:
     """Take in what a source says."""
+    if told.digest and _known(session, told.digest, at_ms):
+        return
     _patient(session, told.patient, at_ms)
     for code in {told.patient.number, *told.codes}:
         if session.get(PatientCode, (code, told.patient.number)) is None:
@@ -213,6 +219,20 @@ def _patient(session: Session, said: Patient, at_ms: int) -> None:
         setattr(row, name, getattr(said, name) or getattr(row, name) or "")
     row.changed_ms = at_ms
     session.flush()
+
+
+def _known(session: Session, digest: str, at_ms: int) -> bool:
+    """Tell whether this very message was taken in before; now it is.
+
+    A transfer taken back twice would take back the one before it, too; a transfer told again
+    after it was taken back would be in force again.
+    """
+    session.execute(delete(MessageRow).where(MessageRow.at_ms < at_ms - _AGAIN_MS))
+    if session.get(MessageRow, digest) is not None:
+        return True
+    session.add(MessageRow(digest=digest, at_ms=at_ms))
+    session.flush()
+    return False
 
 
 def _take_back(session: Session, encounter: str, moved: Moved | None) -> None:

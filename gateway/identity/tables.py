@@ -63,6 +63,16 @@ class MovementRow(Base):
     bed: Mapped[str] = mapped_column(PLACE, default="")
 
 
+class MessageRow(Base):
+    """A message that was taken in, so that the same one again changes nothing: its SHA-256."""
+
+    __tablename__ = "adt_messages"
+    __table_args__ = (Index("adt_messages_by_time", "at_ms"),)
+
+    digest: Mapped[str] = mapped_column(HASH, primary_key=True)
+    at_ms: Mapped[int] = mapped_column(BigInteger)
+
+
 class AssignmentRow(Base):
     """To whom a photo is filed, by whom or what, and why. Never changed: a move adds one.
 

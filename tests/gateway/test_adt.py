@@ -118,6 +118,18 @@ def test_what_is_taken_back_did_not_happen(bare: Store) -> None:
     assert stays(bare, message("A11")) == ()
 
 
+def test_a_cancellation_told_twice_takes_back_one_transfer_and_what_it_took_back_stays_so(
+    store: Store,
+) -> None:
+    first = message("A02", at="202603010900", bed="W3^^13")
+    second = message("A02", at="202603011000", bed="W4^^1")
+    back = message("A12", at="202603011005")
+    found = stays(store, message("A01"), first, second, back, back, second)
+    assert [(stay.place.bed, stay.to_ms is None) for stay in found] == [("12", False), ("13", True)]
+    again = message("A02", at="202603011000", bed="W4^^1", control="C2")
+    assert [stay.place for stay in stays(store, again)][-1] == AWAY  # entered anew
+
+
 def test_a_bed_that_an_update_mentions_counts_and_after_the_discharge_it_does_not(
     bare: Store,
 ) -> None:
