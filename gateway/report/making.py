@@ -15,11 +15,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final
 
-import zxingcpp
-
 from base.errors import WardsealError
 from gateway.filing.record import Record
 from gateway.filing.text import plain_all
+from gateway.report import code
 from gateway.report.mounting import NotMounted, mount
 from gateway.report.words import WORDS
 from wire import cards
@@ -117,7 +116,7 @@ def describe(record: Record, style: Style) -> dict[str, Any]:
             (words["ledger"], f"{record.proof.get('ledger')}, {record.proof.get('seq')}"),
             (words["sealed"], str(record.proof.get("sealed"))),
         ],
-        "code": _code(proof_text(record)),
+        "code": code.drawn(proof_text(record)),
     }
 
 
@@ -212,11 +211,3 @@ def _scale(record: Record) -> dict[str, Any] | None:
 def _picture(record: Record, style: Style) -> dict[str, Any]:
     alt = WORDS[style.language]["picture"].format(time=_taken(record, style), bed=record.bed)
     return {"width": record.width, "height": record.height, "alt": alt}
-
-
-def _code(text: str) -> str:
-    # M survives a crease or a stamp, and keeps the modules printable at this size.
-    code = zxingcpp.create_barcode(text, zxingcpp.BarcodeFormat.QRCode, ec_level="M")
-    svg = code.to_svg(add_quiet_zones=True)
-    # Typst reads neither the DOCTYPE before it nor anything behind it.
-    return svg[svg.index("<svg") : svg.rindex(">") + 1]
