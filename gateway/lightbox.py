@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 PICTURE: Final = ".jpg"
 SMALL: Final = ".small.jpg"
 _QUALITY: Final = 80
+_SOON: Final = 600
 _ID: Final = re.compile("[0-9a-f]{64}")
 
 
@@ -76,6 +77,10 @@ class Lightbox:
             return all(path(photo).stat().st_size for path in (self.picture, self.small))
         except OSError:
             return False
+
+    def shown(self, photo: str, captured_ms: int) -> bool:
+        """Whether a list should show the small one: it is here, or about to come."""
+        return self.small(photo).is_file() or captured_ms > (time.time() - _SOON) * 1000
 
     def untouched(self, seconds: float) -> list[str]:
         """Return the photos of which all that lies here, seen or hidden, is older than that."""

@@ -167,6 +167,11 @@ class Worklist:
                 first = [Step(row.opened_ms, CLOCK, _OPENED, row.why)]
             return first + [one for one in steps if one.what != _OPENED]
 
+    def still_held(self, item: Item) -> bool:
+        """Tell whether a photo that an item is about is in no chart yet."""
+        with self._store.read() as session:
+            return item.photo is not None and _held(session, item.photo)
+
     # -- acting -----------------------------------------------------------------------------------
 
     def assign(self, item: int, owner: str, *, by: str, note: str = "") -> Item:

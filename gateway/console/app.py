@@ -39,11 +39,11 @@ from gateway.console.places import place_of
 from gateway.console.questions import Questions
 from gateway.console.render import Render
 from gateway.console.roles import Area
-from gateway.console.sessions import Sessions
+from gateway.console.sessions import Sessions, Visit
 from gateway.console.shield import Shield
 from gateway.console.statements import Statements
 from gateway.console.streams import Streams
-from gateway.console.visits import FormHandler, Handler, Problem, Visits
+from gateway.console.visits import FAULT, FormHandler, Handler, Problem, Visits
 from gateway.console.whose import Whose
 from gateway.console.work import Work
 from gateway.devices import Registry
@@ -220,6 +220,7 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
                     cases=cases,
                     holds=holds,
                     shares=shares,
+                    lightbox=lightbox,
                 ),
                 says=Statements(
                     audit=audit, sites=sites, objections=objections, reviews=reviews, holds=holds
@@ -238,6 +239,7 @@ def build(config: ConsoleConfig, store: Store) -> Starlette:
         exception_handlers={
             Problem: _problem(render),
             404: _missing(render),
+            405: _missing(render),
             WardsealError: _fault(render),
         },
     )
@@ -325,8 +327,7 @@ def _missing(render: Render) -> ErrorHandler:
 def _fault(render: Render) -> ErrorHandler:
     def handle(request: Request, error: Exception) -> Response:
         log.error("%s: %s", place_of(request), error)
-        words = "The console cannot do this now; the gateway's administrator sees why in its log."
-        return _said(render, request, 503, words)
+        return _said(render, request, 503, FAULT)
 
     return handle
 
@@ -334,7 +335,10 @@ def _fault(render: Render) -> ErrorHandler:
 def _said(render: Render, request: Request, status: int, words: str) -> Response:
     if request.url.path == "/events":
         return JSONResponse({"error": words}, status)
-    return render.outside(request, "problem.html", status=status, words=words, code=status)
+    visit: Visit | None = getattr(request.state, "visit", None)
+    if visit is not None:
+        return render.page(request, visit, "problem.html", status=status, words=words)
+    return render.outside(request, "problem.html", status=status, words=words)
 
 
 def _now_ms() -> int:

@@ -90,7 +90,7 @@ class Front:
     def _begun(self, person: Person, target: str) -> Response:
         self._audit.seen(person, What.SIGN_IN, "")
         visit = self._sessions.begin(person)
-        answer = RedirectResponse(target, 303)
+        answer = RedirectResponse(self._render.home(visit) if target == "/" else target, 303)
         answer.set_cookie(
             self._visits.cookie,
             visit.token,

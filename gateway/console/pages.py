@@ -93,6 +93,7 @@ class Pages:
             visit,
             "photos.html",
             photos=[listed(row) for row in found.photos],
+            shown=self._lightbox.shown,
             found=found,
             counted=COUNTED,
             wanted=wanted,

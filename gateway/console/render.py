@@ -48,6 +48,10 @@ class Render:
         menu = [(area, _PATHS[area]) for area in areas_of(visit.person.roles) if area in _PATHS]
         return self._fill(name, request, status=status, visit=visit, menu=menu, **values)
 
+    def home(self, visit: Visit) -> str:
+        """Return where the console begins for a person: the first area that is theirs."""
+        return next(_PATHS[area] for area in areas_of(visit.person.roles) if area in _PATHS)
+
     def outside(
         self, request: Request, name: str, *, status: int = 200, **values: Any
     ) -> HTMLResponse:

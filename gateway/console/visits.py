@@ -4,17 +4,22 @@ Every handler is wrapped once, with the area it belongs to. It is called on a wo
 with the request, the visit and (for POST) the form, and returns a response.
 """
 
+import logging
+import traceback
 from collections.abc import Awaitable, Callable
 from typing import Final
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from base.errors import WardsealError
 from gateway.console.audit import Audit, What
 from gateway.console.limits import Limit
+from gateway.console.places import place_of
 from gateway.console.roles import MAY, Area
 from gateway.console.sessions import Sessions, Visit
 
@@ -22,6 +27,9 @@ Handler = Callable[[Request, Visit], Response]
 FormHandler = Callable[[Request, Visit, FormData], Response]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
+log = logging.getLogger(__name__)
+
+FAULT: Final = "The console cannot do this now; the gateway's administrator sees why in its log."
 _LARGEST_FORM: Final = 64 * 1024
 
 
@@ -70,8 +78,7 @@ class Visits:
                 raise Problem(401, "Please sign in again.")
             target = request.url.path + (f"?{request.url.query}" if request.url.query else "")
             return RedirectResponse(f"/sign-in?next={quote(target, safe='')}", 303)
-        self._check(request, visit, area)
-        return handler(request, visit)
+        return self._handled(request, visit, area, lambda: handler(request, visit))
 
     def _form(
         self, request: Request, area: Area | None, handler: FormHandler, form: FormData
@@ -81,8 +88,22 @@ class Visits:
             raise Problem(401, "You have been signed out meanwhile. Please sign in and try again.")
         if not visit.owns(str(form.get("csrf", ""))):
             raise Problem(403, "This form is not from your session. Go back, reload, try again.")
-        self._check(request, visit, area)
-        return handler(request, visit, form)
+        return self._handled(request, visit, area, lambda: handler(request, visit, form))
+
+    def _handled(
+        self, request: Request, visit: Visit, area: Area | None, handle: Callable[[], Response]
+    ) -> Response:
+        request.state.visit = visit  # what goes wrong is told with the person's own menu
+        try:
+            self._check(request, visit, area)
+            return handle()
+        except (Problem, WardsealError, HTTPException):
+            raise
+        except Exception as e:  # noqa: BLE001
+            # Whatever it is. Where it happened, and not in which words: they may name a patient.
+            where = "".join(traceback.format_tb(e.__traceback__))
+            log.error("%s: %s\n%s", place_of(request), type(e).__name__, where)
+            raise Problem(500, FAULT) from None
 
     def _visit(self, request: Request, *, click: bool) -> Visit | None:
         token = request.cookies.get(self.cookie)

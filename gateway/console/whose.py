@@ -20,6 +20,7 @@ from gateway.console.sessions import Visit
 from gateway.console.visits import Problem
 from gateway.console.work import signature
 from gateway.identity.tables import PatientRow
+from gateway.lightbox import Lightbox
 from gateway.retention import Holds
 from gateway.series import MOST, of_patient
 from gateway.sharing.shares import Filter, Shares
@@ -42,6 +43,7 @@ class Whose:
         cases: Cases,
         holds: Holds,
         shares: Shares,
+        lightbox: Lightbox,
     ) -> None:
         self._render = render
         self._audit = audit
@@ -49,6 +51,7 @@ class Whose:
         self._cases = cases
         self._holds = holds
         self._shares = shares
+        self._lightbox = lightbox
 
     def patient(self, request: Request, visit: Visit) -> Response:
         """Show one patient's photos, wound by wound, oldest first, side by side to one scale."""
@@ -67,6 +70,7 @@ class Whose:
             "patient.html",
             patient=patient,
             series=series,
+            shown=self._lightbox.shown,
             size=size if size in _SIZES else "",
             sizes=_SIZES,
             target=target,

@@ -102,6 +102,7 @@ class Work:
         except NotDone as e:
             raise Problem(404, sentence(e)) from e
         self._audit.seen(visit.person, What.WORKLIST, about(item))
+        ends = self._ends_otherwise(item, visit.person)
         return self._render.page(
             request,
             visit,
@@ -110,10 +111,20 @@ class Work:
             item=item,
             history=history,
             words=words,
-            closes=item.kind != WorkKind.OBJECTION
-            and (item.kind != WorkKind.ALARM or decides(visit.person)),
+            ends=ends,
+            closes=not ends,
             seen=item.photo is not None and self._lightbox.small(item.photo).is_file(),
         )
+
+    def _ends_otherwise(self, item: Item, person: Person) -> str:
+        """Say in words what ends an item that this person cannot close; empty if he can."""
+        if item.kind == WorkKind.OBJECTION:
+            return "Governance decides it on the photo's page; that ends it."
+        if item.kind == WorkKind.ALARM and not decides(person):
+            return "Governance closes it."
+        if item.kind == WorkKind.HELD and self._worklist.still_held(item):
+            return "It ends when somebody says whose photo it is, or enters an objection."
+        return ""
 
 
 def signature(person: Person) -> str:

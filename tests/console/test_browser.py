@@ -12,6 +12,7 @@ from tests.console.reception import PASSWORD, Console
 from tests.gateway.bedside import jpeg
 from tests.journey.browser import chromium, opened
 
+WIDTHS = (360, 820, 1440)
 PHRASE = "one two three four five six"
 
 
@@ -37,7 +38,9 @@ def test_every_page_can_be_used_with_a_screen_reader(
     officer: Page, console: Console, scheme: str
 ) -> None:
     officer.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    device = console.ward_device
+    device, missing = console.ward_device, "0" * 64
+    console.hospital.receive(device, device.photo(b"no picture"))
+    owed = {kind: number for number, kind in console.hospital.until(lambda: _owed(console), 20, "")}
     for path in (
         "/?day=",
         f"/photos/{console.photos[0].hex}",
@@ -46,10 +49,27 @@ def test_every_page_can_be_used_with_a_screen_reader(
         f"/ledgers/{device.name}/{device.ledger.hex()}",
         "/questions?ask=viewings",
         "/devices",
+        *(f"/worklist/{owed[kind]}" for kind in ("held", "unattested", "site")),
+        "/?day=never",
+        f"/photos/{missing}",
+        "/nothing-here",
+        "/sign-in",
     ):
         officer.goto(f"{console.origin}{path}")
         found = Axe().run(officer)
         assert found.violations_count == 0, f"{path}: {found.generate_report()}"
+        for width in WIDTHS:
+            officer.set_viewport_size({"width": width, "height": 900})
+            across = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+            assert officer.evaluate(across) == 0, f"{path} is wider than {width} px"
+
+
+def _owed(console: Console) -> list[tuple[int, str]]:
+    """The items on the worklist, once there is one of each kind."""
+    console.hospital.look_around()
+    console.hospital.turn()
+    rows = console.hospital.rows("select id, kind from worklist")
+    return [(row[0], row[1]) for row in rows] if len({kind for _, kind in rows}) > 2 else []
 
 
 def test_an_open_page_shows_the_next_photo_by_itself(officer: Page, console: Console) -> None:
@@ -64,7 +84,7 @@ def test_the_keyboard_alone_leads_to_a_photo_and_makes_it_larger(
 ) -> None:
     officer.keyboard.press("Tab")
     assert officer.evaluate("document.activeElement.textContent") == "Skip to the content"
-    officer.locator(".tile").first.focus()
+    officer.locator(".tile:has(img)").first.focus()
     officer.keyboard.press("Enter")
     pane = officer.locator(".pane")
     pane.wait_for()

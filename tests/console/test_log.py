@@ -24,13 +24,32 @@ def test_P9_a_fault_of_the_database_puts_no_patient_into_the_log(
         console.send_home()
 
 
-def _said(console: Console) -> str:
-    """The log's next line about the database, and what came before it."""
+def test_P9_what_nobody_foresaw_is_said_on_a_page_and_names_no_patient_in_the_log(
+    tmp_path: Path, free_port: Callable[[], int]
+) -> None:
+    with Console(tmp_path, free_port()) as console:
+        pages = console.sign_in("nurse")
+        console.hospital.change(
+            "insert into worklist (kind, device, subject, why, opened_ms, ward, bed, note)"
+            " values ('of 4711', 'd', 's', '', 0, '', '', '')"
+        )
+        answer = pages.get("/worklist")
+        assert answer.status_code == 500
+        assert "The console cannot do this now" in answer.text and "Areas" in answer.text
+        assert "content-security-policy" in answer.headers
+        said = _said(console, "ValueError")
+        assert "GET /worklist: ValueError" in said
+        assert "worklist_desk.py" in _said(console, "enum.py")
+        console.send_home()
+
+
+def _said(console: Console, about: str = "database") -> str:
+    """The log's next line about the database, or something else, and what came before it."""
     assert console.process.stderr is not None
     lines = ""
     for line in console.process.stderr:
         lines += line.decode()
-        if "database" in lines:
+        if about in lines:
             break
     assert "4711" not in lines and "forged" not in lines
     return lines

@@ -14,7 +14,7 @@ from base import turbojpeg
 from gateway.console.roles import MAY, Area, Role
 from gateway.devices import Device as Registered
 from gateway.devices import register
-from tests.console.reception import PEOPLE, ROOT, Console, csrf_of
+from tests.console.reception import PASSWORD, PEOPLE, ROOT, Console, csrf_of
 from wire import events
 
 PATHS = {
@@ -71,6 +71,21 @@ def test_an_engineer_sees_no_photo(console: Console) -> None:
     photo = console.photos[0].hex
     for path in (f"/photos/{photo}", f"/photos/{photo}/picture.jpg", f"/photos/{photo}/small.jpg"):
         assert client.get(path).status_code == 403
+
+
+def test_who_is_refused_has_the_way_to_what_is_theirs(console: Console) -> None:
+    client = console.client()
+    form = {"login": "engineer", "password": PASSWORD, "next": "/"}
+    assert client.post("/sign-in", data=form).headers["location"] == "/devices"
+    refused = client.get("/")
+    assert refused.status_code == 403
+    assert '<a class="button" href="/devices">' in refused.text
+    assert 'aria-label="Areas"' in refused.text and "/sign-out" in refused.text
+    lost = console.sign_in("nurse").get(f"/photos/{'0' * 64}")
+    assert lost.status_code == 404 and '<a class="button" href="/">' in lost.text
+    stranger = console.client().get("/nothing/here")
+    assert stranger.status_code == 404 and "There is no such page." in stranger.text
+    assert "Areas" not in stranger.text
 
 
 def test_each_view_is_in_the_audit_with_who_and_what(console: Console) -> None:

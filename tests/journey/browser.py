@@ -39,6 +39,7 @@ def opened(browser: Browser, url: str) -> Iterator[Page]:
     """A page in a fresh profile; whatever it complains of on its console fails the test.
 
     All but a refusal, which the page says in words: Chromium notes every answer from 400 on.
+    What a page is made of must be there.
     """
     context = browser.new_context(viewport={"width": 1440, "height": 1000})
     page = context.new_page()
@@ -46,8 +47,11 @@ def opened(browser: Browser, url: str) -> Iterator[Page]:
     complaints: list[str] = []
 
     def said(message: ConsoleMessage) -> None:
-        if message.type == "error" and "status of 400" not in message.text:
-            complaints.append(message.text)
+        refused = "status of 400" in message.text or (
+            "status of 4" in message.text and message.location.get("url") == page.url
+        )
+        if message.type == "error" and not refused:
+            complaints.append(f"{message.text} {message.location.get('url')} on {page.url}")
 
     page.on("console", said)
     page.on("pageerror", lambda error: complaints.append(str(error)))
