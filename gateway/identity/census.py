@@ -4,7 +4,7 @@ Every source (ADT, FHIR, CSV) writes here, and identity reads only here. Whateve
 is known once, and the order of telling does not matter: see gateway.identity.stays.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import delete, select
@@ -18,6 +18,7 @@ from gateway.identity.tables import EncounterRow, MessageRow, MovementRow, Patie
 
 _LONGEST_CHAIN = 32
 _TURN = "the census"
+_AT_ONCE = 500
 _AGAIN_MS = 30 * 86_400_000
 """A sender that had no answer sends a message again within this time."""
 _HORIZON_MS = 400 * 86_400_000
@@ -155,10 +156,16 @@ def stays_by(session: Session, patients: Iterable[str]) -> tuple[Stay, ...]:
     return _stays(session, dict(iter(session.execute(query))))
 
 
-def stays_during(session: Session, encounter: str) -> tuple[Stay, ...]:
-    """Return the stays of an encounter; none if it is not known."""
-    row = session.get(EncounterRow, encounter)
-    return () if row is None else _stays(session, {encounter: row.patient})
+def stays_during(session: Session, encounters: Sequence[str]) -> dict[str, list[Stay]]:
+    """Return the stays of each encounter; none of one that is not known."""
+    found: dict[str, list[Stay]] = {encounter: [] for encounter in encounters}
+    for first in range(0, len(encounters), _AT_ONCE):
+        some = encounters[first : first + _AT_ONCE]
+        query = select(EncounterRow.number, EncounterRow.patient)
+        known = dict(iter(session.execute(query.where(EncounterRow.number.in_(some)))))
+        for stay in _stays(session, known):
+            found[stay.encounter].append(stay)
+    return found
 
 
 def stays_in(session: Session, place: Place, at_ms: int) -> tuple[Stay, ...]:

@@ -75,9 +75,9 @@ class CsvFile:
         histories: dict[str, list[Movement]] = {}
         with self._store.begin() as session:
             before = late.Before(session)
+            before.keep(*(told.encounter.number for told in stays if told.encounter is not None))
             for told in stays:
                 assert told.encounter is not None
-                before.keep(told.encounter.number)
                 histories.setdefault(told.encounter.number, []).extend(told.movements)
                 patient = replace(told.patient, authority=self._authority)
                 census.remember(session, Told(patient, told.codes, told.encounter), at_ms=now)

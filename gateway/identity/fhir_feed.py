@@ -6,24 +6,25 @@ Encounter's ``location`` with its periods is its whole history, and takes the pl
 known of it. What was known to be there and is in no answer is looked at by itself.
 
 A bed is a Location that has an identifier of ``location_system`` in the form ``ward^room^bed`` (as
-PV1-3 has it). A record number is an identifier of the site's ``authority``.
+PV1-3 has it).
 """
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from urllib.parse import parse_qs
 
 from gateway.beds import Place
 from gateway.filing.base import FilingError
 from gateway.filing.fhir.auth import Smart
-from gateway.filing.record import Encounter, Patient
+from gateway.filing.record import Encounter
 from gateway.filing.web import Gone, Web
 from gateway.identity import census, late
 from gateway.identity.census import Told
 from gateway.identity.decision import NEAR_MS, Why
+from gateway.identity.fhir_people import LONGEST, People, Person, Resource
 from gateway.identity.fhir_stays import Span, history
 from gateway.identity.identify import Unreachable
 from gateway.identity.settings import FhirSourceSettings
@@ -34,23 +35,16 @@ _ACCEPT: Final = {"Accept": "application/fhir+json"}
 _PAGE: Final = 200
 _PAGES: Final = 10
 _AROUND: Final = timedelta(days=2)
-_LONGEST: Final = 100
-_LONGEST_CHAIN: Final = 8
-_Resource = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class _Found:
-    """One answer. ``named``: found by the wristband; ``retired``: no record that is in use.
-
-    ``merges``: which record goes on as which, the earlier ones first.
-    """
+    """One answer. ``named``: found by the wristband."""
 
     told: Told
+    person: Person
     unsure: tuple[Span, ...] = ()
     named: bool = False
-    merges: tuple[tuple[Patient, Patient], ...] = ()
-    retired: bool = False
 
 
 class FhirSource:
@@ -75,7 +69,8 @@ class FhirSource:
             renew=None if self._smart is None else self._smart.renew,
         )
         self._places: dict[str, Place | None] = {}
-        self._people: dict[str, _Found | None] = {}
+        self._people = People(authorities, lambda reference: self._get(f"/{reference}", {}), store)
+        self._asked: dict[str, Person | None] = {}
 
     def close(self) -> None:
         """Close every connection."""
@@ -91,7 +86,7 @@ class FhirSource:
         at = datetime.fromtimestamp(at_ms / 1000, UTC)
         # What a period overlaps (FHIR R4 search, 3.1.1.5.6); the days are for zones.
         when = [f"ge{(at - _AROUND).date()}", f"le{(at + _AROUND).date()}"]
-        self._people.clear()
+        self._asked.clear()
         try:
             found = list(self._named(identifier, when)) if identifier is not None else []
             if place is not None:
@@ -109,8 +104,7 @@ class FhirSource:
         now = self._clock()
         with self._store.begin() as session:
             before = late.Before(session)
-            for number in over:
-                before.keep(number)
+            before.keep(*over)
             for number in over:
                 census.replace(session, number, ())
             for one in found:
@@ -121,9 +115,11 @@ class FhirSource:
                 census.remember(session, Told(told.patient, told.codes, told.encounter), at_ms=now)
                 if told.encounter is not None:
                     census.replace(session, told.encounter.number, told.movements)
-                if one.retired:
+                if one.person.retired:
                     before.retire(told.patient.number)
-            for prior, survivor in dict.fromkeys(pair for one in found for pair in one.merges):
+            for prior, survivor in dict.fromkeys(
+                pair for one in found for pair in one.person.merges
+            ):
                 census.remember(session, Told(prior), at_ms=now)
                 before.merge(survivor=survivor, prior=prior.number, at_ms=now)
             before.look_again(now)
@@ -138,10 +134,10 @@ class FhirSource:
             ):
                 continue
             reference = f"Patient/{patient['id']}"
-            self._people[reference] = person = self._person(patient)
+            self._asked[reference] = person = self._people.of(patient)
             if person is None:
                 continue
-            yield replace(person, named=True)
+            yield _Found(Told(person.patient, person.codes), person, named=True)
             for encounter in self._search("Encounter", {"patient": reference, "date": when}):
                 yield from self._found(encounter)
 
@@ -184,14 +180,14 @@ class FhirSource:
                 continue
         return over, again
 
-    def _found(self, encounter: _Resource) -> Iterator[_Found]:
+    def _found(self, encounter: Resource) -> Iterator[_Found]:
         """What an encounter tells; nothing if it is nobody's whom we could name."""
         whose = (encounter.get("subject") or {}).get("reference")
         if whose is None:
             return
-        if whose not in self._people:
-            self._people[whose] = self._person(self._read(whose))
-        person = self._people[whose]
+        if whose not in self._asked:
+            self._asked[whose] = self._people.of(self._read(whose))
+        person = self._asked[whose]
         if person is None:
             return
         identifiers = encounter.get("identifier") or [{}]
@@ -199,76 +195,12 @@ class FhirSource:
         system = str(identifiers[0].get("system") or "")
         read = history(encounter, self._place)
         told = Told(
-            person.told.patient,
-            person.told.codes,
-            Encounter(number[:_LONGEST], system, f"Encounter/{encounter['id']}"),
+            person.patient,
+            person.codes,
+            Encounter(number[:LONGEST], system, f"Encounter/{encounter['id']}"),
             read.movements,
         )
-        yield replace(person, told=told, unsure=read.unsure)
-
-    def _person(self, resource: _Resource) -> _Found | None:
-        """A patient, and what his record was merged with (Patient.link)."""
-        who = self._patient(resource)
-        if who is None:
-            return None
-        into = list(self._replaced_by(resource, who[0]))
-        retired = not into and bool(
-            _links(resource, "replaced-by") or resource.get("active") is False
-        )
-        merges = (*self._replaces(resource, who[0]), *into)
-        return _Found(Told(*who), merges=merges, retired=retired)
-
-    def _replaced_by(self, resource: _Resource, who: Patient) -> Iterator[tuple[Patient, Patient]]:
-        """Follow a record that goes on as another, which may itself go on as a third."""
-        seen = {who.number}
-        while len(seen) <= _LONGEST_CHAIN:
-            others = (self._linked(link) for link in _links(resource, "replaced-by"))
-            after = next((one for one in others if one and one[1].number not in seen), None)
-            if after is None:
-                return
-            yield who, after[1]
-            resource, who = after
-            seen.add(who.number)
-
-    def _replaces(self, resource: _Resource, who: Patient) -> Iterator[tuple[Patient, Patient]]:
-        """The records that went before: often nobody looks those up by themselves any more."""
-        for link in _links(resource, "replaces"):
-            with self._store.read() as session:
-                known = census.patient_by(session, link)
-            if known is None and (found := self._linked(link)) is not None:
-                known = found[1]
-            if known is not None and known.number != who.number:
-                yield known, who
-
-    def _linked(self, reference: str) -> tuple[_Resource, Patient] | None:
-        try:
-            resource = self._get(f"/{reference}", {})
-        except Gone:
-            return None
-        who = self._patient(resource)
-        return None if who is None else (resource, who[0])
-
-    def _patient(self, resource: _Resource) -> tuple[Patient, tuple[str, ...]] | None:
-        """A patient and his other codes; None for one without exactly one record number."""
-        named: dict[str, set[str]] = {}
-        for each in resource.get("identifier", []):
-            if value := str(each.get("value") or ""):
-                named.setdefault(str(each.get("system") or ""), set()).add(value[:_LONGEST])
-        numbers = named.get(self._authorities[0], set())
-        if len(numbers) != 1:
-            return None
-        codes = {code for each in self._authorities[1:] for code in named.get(each, ())}
-        name = (resource.get("name") or [{}])[0]
-        patient = Patient(
-            number=next(iter(numbers)),
-            authority=self._authorities[0],
-            family=str(name.get("family") or "")[:_LONGEST],
-            given=" ".join(name.get("given") or [])[:_LONGEST],
-            born=str(resource.get("birthDate") or "")[:10],
-            sex=str(resource.get("gender") or "")[:10],
-            fhir=f"Patient/{resource['id']}",
-        )
-        return patient, tuple(sorted(codes))
+        yield _Found(told, person, unsure=read.unsure)
 
     def _place(self, reference: str) -> Place | None:
         """The bed that a Location is; None for a whole ward, or what is no bed of ours."""
@@ -281,8 +213,8 @@ class FhirSource:
             self._places[reference] = place
         return self._places[reference]
 
-    def _search(self, kind: str, where: Mapping[str, str | Sequence[str]]) -> list[_Resource]:
-        found: list[_Resource] = []
+    def _search(self, kind: str, where: Mapping[str, str | Sequence[str]]) -> list[Resource]:
+        found: list[Resource] = []
         path: str = f"/{kind}"
         params: Mapping[str, str | Sequence[str]] = {**where, "_count": str(_PAGE)}
         if "date" in where:
@@ -304,24 +236,17 @@ class FhirSource:
             raise Unreachable("the FHIR server's next page is at another address; see its base URL")
         return path, parse_qs(query, keep_blank_values=True)
 
-    def _read(self, reference: str) -> _Resource:
+    def _read(self, reference: str) -> Resource:
         try:
             return self._get(f"/{reference}", {})
         except Gone as e:
             raise Unreachable("the FHIR server refers to what it does not have") from e
 
-    def _get(self, path: str, params: Mapping[str, str | Sequence[str]]) -> _Resource:
+    def _get(self, path: str, params: Mapping[str, str | Sequence[str]]) -> Resource:
         found = json.loads(self._web.request("GET", path, headers=_ACCEPT, params=params).content)
         if not isinstance(found, dict):
             raise TypeError("no resource")
         return found
-
-
-def _links(patient: _Resource, kind: str) -> list[str]:
-    """What a Patient's links of a type refer to (FHIR R4, Patient.link)."""
-    links = (link for link in patient.get("link", []) if link.get("type") == kind)
-    references = ((link.get("other") or {}).get("reference") for link in links)
-    return [str(reference) for reference in references if reference]
 
 
 def _escape(token: str) -> str:
@@ -336,7 +261,7 @@ def _doubts(found: list[_Found], place: Place | None, at_ms: int) -> tuple[Why, 
     why = []
     if any(span.holds(at_ms, NEAR_MS) for one in found for span in one.unsure):
         why.append(Why.UNSURE)
-    if any(one.retired and (one.named or _in(one.told, place, at_ms)) for one in found):
+    if any(one.person.retired and (one.named or _in(one.told, place, at_ms)) for one in found):
         why.append(Why.RETIRED)
     return tuple(why)
 

@@ -78,15 +78,15 @@ class Before:
     def __init__(self, session: Session) -> None:
         census.in_turn(session)
         self._session = session
-        self._stays: dict[str, tuple[Stay, ...]] = {}
+        self._stays: dict[str, list[Stay]] = {}
         self._unsure: dict[str, tuple[Span, ...]] = {}
         self._merged: list[Change] = []
         self._records: dict[str, list[tuple[Again, tuple[Why, ...]]]] = {}
 
-    def keep(self, encounter: str) -> None:
-        """Remember how this encounter stands; to be called before anything is told of it."""
-        if encounter not in self._stays:
-            self._stays[encounter] = census.stays_during(self._session, encounter)
+    def keep(self, *encounters: str) -> None:
+        """Remember how encounters stand; to be called before anything is told of them."""
+        new = [one for one in dict.fromkeys(encounters) if one not in self._stays]
+        self._stays |= census.stays_during(self._session, new)
 
     def unsure(self, encounter: str, spans: tuple[Span, ...]) -> None:
         """Note that what is told of an encounter is right but for these times."""
@@ -138,13 +138,14 @@ class Before:
                 yield from (_Look(photo, whose, *cause) for cause in causes)
 
     def _changes(self) -> Iterator[Change]:
+        now = census.stays_during(self._session, list(self._stays))
         for encounter, stays in self._stays.items():
             # That a record goes on as another moves nobody.
             before = [
                 replace(stay, patient=census.survivor_of(self._session, stay.patient))
                 for stay in stays
             ]
-            change = change_of(before, census.stays_during(self._session, encounter))
+            change = change_of(before, now[encounter])
             if change is not None:
                 yield change.but_for(self._unsure.get(encounter, ()))
 

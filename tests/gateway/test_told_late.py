@@ -271,7 +271,7 @@ def test_what_is_told_under_a_merged_number_is_the_survivors(
     told(ward, "A08", 0, bed="W3^^12")  # sent before the merge, and late
     assert items(ward, photo) == []
     with decided.read() as session:
-        assert [stay.patient for stay in census.stays_during(session, "E-1")] == ["5000"]
+        assert [stay.patient for stay in census.stays_during(session, ["E-1"])["E-1"]] == ["5000"]
 
 
 def test_a_care_copy_of_a_photo_that_was_undone_is_looked_at_again(ward: Hospital) -> None:
