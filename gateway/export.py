@@ -8,6 +8,7 @@ here. Where one is not, the record systems have it: their references stand in th
 
 import json
 import os
+import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -19,10 +20,12 @@ from sqlalchemy.orm import Session
 from base.durable import write_all
 from base.errors import EnvironmentProblem
 from base.memory import Buffer
+from gateway.audit.tables import Viewing
 from gateway.filing.record import Assignment
 from gateway.identity import census
 from gateway.identity.identify import assigned, current
 from gateway.identity.tables import AssignmentRow, MoveRow
+from gateway.lookers import EXPORTED
 from gateway.objections import ObjectionRow
 from gateway.reopening import NotReopened, Reopener
 from gateway.sharing import shares
@@ -65,8 +68,11 @@ class Exporter:
         self._looked = looked
         self._wrongly = wrongly
 
-    def export(self, patient: str, folder: Path) -> Exported:
-        """Write the folder, which must not exist. Raises NotDone for a patient nobody knows."""
+    def export(self, patient: str, folder: Path, *, by: str) -> Exported:
+        """Write the folder, which must not exist. Raises NotDone for a patient nobody knows.
+
+        That ``by`` takes all of it along is in the audit before anything is written.
+        """
         if folder.exists():
             raise EnvironmentProblem(f"{folder} exists already; give a new name")
         with self._store.read() as session:
@@ -84,6 +90,11 @@ class Exporter:
             }
             entries = {row.photo: self._entries(session, row) for row in rows}
             whose = {row.photo: assigned(session, row.photo, None) for row in rows}
+        with self._store.begin() as session:
+            at_ms = time.time_ns() // 1_000_000
+            for subject in (patient, *photos):
+                taken = Viewing(at_ms=at_ms, login=by, name=by, what=EXPORTED, subject=subject)
+                session.add(taken)
         folder.mkdir(mode=0o700, parents=True)
         for photo, raws in entries.items():
             for name, raw in raws.items():

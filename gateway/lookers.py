@@ -15,9 +15,10 @@ from sqlalchemy.orm import Session
 from gateway.audit.tables import Viewing
 from gateway.identity.tables import AssignmentRow
 
-SEEN: Final = ("photo", "picture", "small picture", "patient")
+EXPORTED: Final = "patient export"
+SEEN: Final = ("photo", "picture", "small picture", "patient", EXPORTED)
 REASON: Final = "reason"
-"""The words of ``gateway.console.audit`` for what shows a photo."""
+"""The words of ``gateway.console.audit``, and of ``gateway.export``, for what shows a photo."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +78,8 @@ def in_wrong_charts(session: Session, photo: str) -> list[WrongChart]:
             )
             .order_by(Viewing.at_ms, Viewing.id)
         )
-        lookers = tuple(_looked(row) for row in seen)
+        # An export is written down of the patient and of each photo, at one moment.
+        lookers = tuple(dict.fromkeys(_looked(row) for row in seen))
         found.append(WrongChart(before.patient, begin, after.at_ms, lookers))
     return found
 

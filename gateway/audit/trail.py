@@ -17,6 +17,7 @@ from gateway.audit.tables import Deed, Did, Telling, Viewing, line_ends
 from gateway.filing.record import FIRST, Patient, key_of
 from gateway.identity import census
 from gateway.identity.tables import AssignmentRow
+from gateway.lookers import EXPORTED
 from gateway.sharing.shares import ShareRow
 from gateway.store import Photo, Store
 
@@ -148,7 +149,7 @@ def _event(session: Session, source: str, row: Any) -> Event:
 def _viewing(session: Session, row: Viewing) -> Event:
     photo = row.subject if session.get(Photo, row.subject) is not None else ""
     key, patient = _whose(session, photo, None, row.at_ms)
-    if not photo and row.what == "patient":
+    if not photo and row.what in ("patient", EXPORTED):
         patient = census.patient(session, row.subject)
     return Event(
         id=_id("viewings", row, row.login, row.what, row.subject),

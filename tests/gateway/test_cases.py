@@ -262,6 +262,9 @@ def test_an_export_has_what_is_the_patients_and_nothing_of_another(
     ward.until(done, 20, "the move")
     command = ["patient", "export", "4711", "--config", str(ward.config_file)]
     assert wardseal([*command, str(tmp_path / "out")]) == 0
+    taken = "select subject, login from viewings where what = 'patient export'"
+    assert {subject for subject, _ in ward.rows(taken)} == {"4711", photo.hex, other.hex}
+    assert all(login.startswith("shell:") for _, login in ward.rows(taken))
     page = json.loads((tmp_path / "out" / "export.json").read_bytes())
     assert (page["patient"]["family"], page["encounters"]) == ("Osei", ["E-1"])
     told = {each["photo"]: each for each in page["photos"]}
@@ -282,3 +285,9 @@ def test_an_export_has_what_is_the_patients_and_nothing_of_another(
     unknown = ["patient", "export", "9", "--config", str(ward.config_file), str(tmp_path / "no")]
     assert wardseal(unknown) == 1
     assert not (tmp_path / "no").exists()
+    assert len(ward.rows(taken)) == 3
+    full = "create trigger full before insert on viewings begin select raise(abort, 'full'); end"
+    if not ward.url:
+        ward.change(full)
+        assert wardseal([*command, str(tmp_path / "unsaid")]) == 1
+        assert not (tmp_path / "unsaid").exists(), "nothing leaves that the audit has not"
