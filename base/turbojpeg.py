@@ -10,11 +10,10 @@ The library is loaded on first use, and calls run without Python's global lock.
 
 import ctypes
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import IntEnum
 from functools import cache
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import Any, Final, NamedTuple, Self
 
 from base.errors import EnvironmentProblem, FormatError, WardsealError
 
@@ -43,8 +42,7 @@ class EncodeError(WardsealError):
     """libjpeg-turbo could not make a JPEG of the frame it was given."""
 
 
-@dataclass(frozen=True)
-class JpegHeader:
+class JpegHeader(NamedTuple):
     """What a JPEG says about itself: pixels, and how its colour is thinned out."""
 
     width: int

@@ -10,6 +10,9 @@ Behind the walls it can compute and answer: one line, and the small picture in p
 of the JPEG. Whatever bytes stand there are some picture; the gateway files its own JPEG.
 
 If it cannot be shut in it says so and ends: there is no way to run it unconfined.
+
+One is started for each photo, so what it loads is kept small: no dataclasses, which bring half of
+Python's own compiler.
 """
 
 import _thread

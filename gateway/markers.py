@@ -14,8 +14,7 @@ a stranger may have written.
 
 import mmap
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 JFIF_HEAD: Final = b"JFIF\0\x01"
 _MARKER_IN_SCAN: Final = re.compile(rb"\xff[^\x00]")
@@ -42,8 +41,7 @@ class NotOurs(Exception):
         self.code = code
 
 
-@dataclass(frozen=True)
-class Bands:
+class Bands(NamedTuple):
     """Where a JPEG of two bands can be taken apart.
 
     ``sof``, ``scan``, ``cut``: offsets of SOF0, of the first coded byte, and of the RST0 that
@@ -56,8 +54,7 @@ class Bands:
     rows: int
 
 
-@dataclass(frozen=True)
-class Form:
+class Form(NamedTuple):
     """Width and height in pixels, and the two bands if there are two."""
 
     width: int
