@@ -55,9 +55,6 @@ class Sinks:
 
         style, folder = style_of(config.report), config.filing
         add(Folder(folder.folder), waited_for=True)
-        if folder.report != "none":
-            report = FolderReport(folder.folder, style)
-            add(report, waited_for=folder.report == "required")
         if config.fhir:
             from gateway.filing.fhir import Fhir
 
@@ -79,7 +76,23 @@ class Sinks:
 
             for store in config.storage:
                 add(Storage(store, sealed), waited_for=store.required)
+        if folder.report != "none":
+            report = FolderReport(folder.folder, style)
+            add(report, waited_for=folder.report == "required" or _is_made_anyway(config))
         return cls(tuple(required), tuple(later), tuple(auditors))
+
+
+def _is_made_anyway(config: GatewayConfig) -> bool:
+    """Whether FILED waits for a report: then the folder gets the same one, and at once.
+
+    To follow later, the photo would be opened and its report set a second time.
+    """
+    waited_for = (
+        *(one.required and one.report for one in config.fhir),
+        *(one.required and one.report for one in config.dicom),
+        *(one.required for one in config.hl7),
+    )
+    return any(waited_for)
 
 
 def style_of(settings: ReportSettings) -> Style:

@@ -31,6 +31,10 @@ class Refused(FilingError):
         self.answer = answer
 
 
+class _HungUp(FilingError):
+    """The other side ended the connection without an answer."""
+
+
 class Web:
     """One record system's HTTP. ``authorize()`` gives the value of the Authorization header.
 
@@ -73,7 +77,13 @@ class Web:
         params: Mapping[str, str | Sequence[str]] | None = None,
     ) -> httpx2.Response:
         """Return the answer, whole. Raises Gone or FilingError; ``path`` begins with a slash."""
-        answer = self._once(method, path, headers, content, params)
+        try:
+            answer = self._once(method, path, headers, content, params)
+        except _HungUp:
+            # A connection that was kept may be given up by the other side just as it is used again.
+            if method != "GET":
+                raise
+            answer = self._once(method, path, headers, content, params)
         if answer.status_code == httpx2.codes.UNAUTHORIZED and self._renew is not None:
             self._renew()
             answer = self._once(method, path, headers, content, params)
@@ -92,29 +102,35 @@ class Web:
         content: bytes | None,
         params: Mapping[str, str | Sequence[str]] | None,
     ) -> httpx2.Response:
-        every = dict(headers or {})
+        # Photos do not get smaller by it, and it costs both sides more than the rest of the way.
+        every = {"Accept-Encoding": "identity", **(headers or {})}
         bearer = self._authorize()
         if bearer is not None:
             every["Authorization"] = bearer
+        answered = False
         try:
             with self._client.stream(
                 method, self._url + path, headers=every, content=content, params=params
             ) as answer:
-                body = bytearray()
+                answered = True
+                parts, left = [], self._most
                 for part in answer.iter_bytes():
-                    body += part
-                    if len(body) > self._most:
+                    parts.append(part)
+                    left -= len(part)
+                    if left < 0:
                         raise FilingError(f"{self._name} answers without end")
                 return httpx2.Response(
                     answer.status_code,
                     headers=_kept(answer.headers),
-                    content=bytes(body),
+                    content=b"".join(parts),
                     request=answer.request,
                 )
         except httpx2.TimeoutException as e:
             raise FilingError(f"{self._name} did not answer {method} {path} in time") from e
         except (httpx2.HTTPError, httpx2.InvalidURL) as e:
-            raise FilingError(f"{self._name} cannot be reached: {self._why(e)}") from e
+            hung_up = isinstance(e, httpx2.RemoteProtocolError | httpx2.ReadError)
+            kind = _HungUp if hung_up and not answered else FilingError
+            raise kind(f"{self._name} cannot be reached: {self._why(e)}") from e
 
     def _why(self, error: Exception) -> str:
         """What TLS says is told with the setting that it is about."""

@@ -6,6 +6,7 @@ Each fault befalls the next request of its method and is then used up.
     half      the server does it; the answer breaks off in the middle
     silence   the server does it; the answer never comes
     twice     the server gets it twice; the first answer is lost
+    hang up   the server never hears of it; the connection ends, as one that was kept too long
     slow      the answer takes ``seconds``
 """
 
@@ -71,6 +72,9 @@ class FaultyLine:
             handler.send_response(503)
             handler.send_header("Content-Length", "0")
             handler.end_headers()
+            return
+        if fault == "hang up":
+            handler.close_connection = True
             return
         if fault == "twice":
             self._ask(handler, body)

@@ -148,6 +148,23 @@ def test_P5_a_server_that_fails_in_the_middle_has_it_once_in_the_end(
         line.close()
 
 
+def test_a_connection_that_ends_just_as_it_is_used_again_costs_no_photo_its_way(
+    server: FhirServer, opened: Callable[..., Fhir]
+) -> None:
+    line = FaultyLine("127.0.0.1", server.port)
+    try:
+        sink = opened(f"http://127.0.0.1:{line.port}/fhir")
+        line.fail("GET", "hang up")
+        file(sink, record())
+        # What changes something is asked for once: whoever called knows whether to ask again.
+        line.fail("POST", "hang up")
+        with pytest.raises(FilingError, match="cannot be reached"):
+            file(sink, record(photo="cd" * 32))
+        assert line.seen.count(("POST", "/fhir")) == 2
+    finally:
+        line.close()
+
+
 def test_P5_what_a_server_made_twice_is_current_once(
     server: FhirServer, opened: Callable[..., Fhir]
 ) -> None:
