@@ -1,11 +1,17 @@
-"""Filing one photo after the other, beside the bare cost of the same work.
+"""One gateway that files photo after photo, beside the bare cost of the same work.
 
     python -m bench.filing [--photos N] [--keep]
 
-The same 12 MP JPEG goes into the folder, into a FHIR server and into an archive (``neighbours``),
-each photo under an id of its own. Bare means: the same bytes written and fsynced, the report set,
-the finished requests sent and the content fetched again with httpx2 and compared, and nothing
-looked for, built, checked or parsed. ``--keep`` writes the table to docs/bench.md.
+The gateway (bench.one_gateway) gets sealed photos of 12 MP, every one another, and takes each its
+whole way: received, verified, opened, looked at by a decoder in its walls, given to a patient by
+wristband and bed, filed, read back and signed for. First its folder is all it has; then it has a
+report to set, write and read back as well; then a FHIR server and an archive (``neighbours``)
+besides, which FILED waits for. Bare are the parts of that work alone (bench.bare_filing). Both take
+turns, batch by batch.
+
+What is compared is processor time, the gateway's with that of all its children: so the figures are
+those of one core, whatever else a machine does. The servers' own time is in neither. ``--keep``
+writes the table to docs/bench.md.
 """
 
 import argparse
@@ -15,180 +21,242 @@ import json
 import os
 import socket
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any, Final
 
-import httpx2
-from PIL import Image
+from PIL import Image, ImageChops
 
-from base.durable import fsync_dir
+from base.lifeline import tied
+from base.memory import ALLOCATOR_ENV
 from bench import report
-from gateway.filing.base import Sink
-from gateway.filing.dicom import Dicom, multipart, objects
-from gateway.filing.fhir import Fhir
-from gateway.filing.fhir.resources import transaction
-from gateway.filing.folder import Folder
+from bench.bare_filing import Bare
+from bench.one_gateway import SETTINGS, Sent, processor_seconds
 from gateway.filing.record import Record
 from gateway.filing.settings import DicomSettings, FhirSettings
-from gateway.report.making import Style, make_report
 from neighbours.archive import Orthanc
 from neighbours.fhir import FhirServer
-from tests.gateway.filing.photos import AT_MS, record
+from tests.gateway.bedside import Device, Photo
+from tests.gateway.filing.photos import record
+from tests.gateway.hospital import Hospital
+from tests.gateway.ward import SHOWN, furnish
+from wire.envelope import Private
+from wire.hpke import RecipientPrivate, SuiteName
 
-SCENE = Path(__file__).parents[1] / "appliance" / "simulator" / "scenes" / "retina.jpg"
+ROOT: Final = Path(__file__).parents[1]
+SCENE: Final = ROOT / "appliance" / "simulator" / "scenes" / "retina.jpg"
+WIDTH, HEIGHT = 4056, 3040
+BATCH: Final = 5
+MOST: Final = 1.5
+
+Costs = dict[str, list[float]]
+"""Milliseconds of the processor a photo, by what they went to; "wall" in a name: the clock's."""
 
 
-def photograph() -> bytes:
-    """A 12 MP JPEG as the device would write it: with a sensor's noise."""
+def photograph(number: int = 0) -> bytes:
+    """A 12 MP JPEG as the device would write it, with a sensor's noise; each number another."""
     out = io.BytesIO()
-    noise = Image.effect_noise((4056, 3040), 12).convert("RGB")
+    noise = Image.effect_noise((WIDTH, HEIGHT), 12).convert("RGB")
     with Image.open(SCENE) as image:
-        large = image.convert("RGB").resize(noise.size)
+        large = ImageChops.offset(image.convert("RGB").resize(noise.size), 8 * number)
         Image.blend(large, noise, 0.5).save(out, "JPEG", quality=92)
     return out.getvalue()
 
 
-class Work:
-    """One way to file: ``ours`` by the sinks, ``bare`` by hand."""
+@contextmanager
+def gateway(folder: Path, device: str) -> Iterator[Callable[[list[int]], dict[str, float]]]:
+    """Run one; what is given files photos by their numbers."""
+    argv = [sys.executable, "-m", "bench.one_gateway", str(folder), device]
+    process = subprocess.Popen(
+        tied(argv),
+        cwd=ROOT,
+        env={**os.environ, **ALLOCATOR_ENV},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=(folder / "log").open("wb"),
+        text=True,
+    )
+    assert process.stdin is not None and process.stdout is not None
 
-    def __init__(self, folder: Path, fhir: FhirServer, archive: Orthanc) -> None:
-        self._folder = folder
-        self._style = Style()
-        self._fhir = FhirSettings(url=fhir.url, required=True)
-        self._dicom = DicomSettings(url=archive.url, required=True)
-        self.to_folder: list[Sink] = [Folder(folder / "ours")]
-        self.to_servers: list[Sink] = [
-            *self.to_folder,
-            Fhir(self._fhir, self._style, lambda: AT_MS),
-            Dicom(self._dicom, self._style),
-        ]
-        self._client = httpx2.Client(trust_env=False, timeout=60)
-        (folder / "bare").mkdir()
+    def file(numbers: list[int]) -> dict[str, float]:
+        assert process.stdin is not None and process.stdout is not None
+        process.stdin.write(json.dumps(numbers) + "\n")
+        process.stdin.flush()
+        line = process.stdout.readline()
+        assert line, (folder / "log").read_text()[-2000:]
+        found: dict[str, float] = json.loads(line)
+        return found
 
-    def ours(self, sinks: list[Sink], one: Record) -> None:
-        placed = [(sink, sink.file(one)) for sink in sinks]
-        for sink, reference in placed:
-            sink.read_back(one, reference)
-
-    def bare_folder(self, one: Record) -> None:
-        for end, content in ((".jpg", one.jpeg), (".json", b"{}" * 400)):
-            path = self._folder / "bare" / f"{one.key}{end}"
-            with path.open("wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-        fsync_dir(self._folder / "bare")
-        assert (self._folder / "bare" / f"{one.key}.jpg").read_bytes() == one.jpeg
-
-    def prepare(self, one: Record) -> tuple[bytes, str, bytes]:
-        """Build the requests; not timed."""
-        pdf = make_report(one, self._style)
-        bundle = transaction(one, pdf, None, self._fhir, AT_MS)
-        files = [
-            objects.photo(one, self._dicom, self._style),
-            objects.report(one, pdf, self._dicom, self._style),
-        ]
-        return json.dumps(bundle).encode(), *multipart.join(files)
-
-    def bare_servers(self, one: Record, ready: tuple[bytes, str, bytes]) -> None:
-        body, kind, instances = ready
-        self.bare_folder(one)
-        pdf = make_report(replace(one), self._style)  # another object: it is set anew
-        json_kind = {"content-type": "application/fhir+json"}
-        done = self._client.post(self._fhir.url, content=body, headers=json_kind).json()
-        for number, kind_of in ((1, "image/jpeg"), (2, "application/pdf")):
-            where = done["entry"][number]["response"]["location"]
-            url = f"{self._fhir.url}/{where}"
-            got = self._client.get(url, headers={"accept": kind_of}).content
-            assert got == (one.jpeg if number == 1 else pdf)
-        self._client.post(
-            f"{self._dicom.url}/studies",
-            content=instances,
-            headers={"content-type": kind, "accept": "application/dicom+json"},
-        ).raise_for_status()
-        whole = {"accept": 'multipart/related; type="application/dicom"; transfer-syntax=*'}
-        place = objects.place_of(one, self._dicom)
-        uids = objects.Uids("2.25", one.key)
-        for path in (
-            place.path,
-            replace(place, series=uids.of("reports"), instance=uids.report).path,
-        ):
-            got = self._client.get(f"{self._dicom.url}/{path}", headers=whole).content
-            assert bytes(one.jpeg) in got
-
-    def close(self) -> None:
-        for sink in self.to_servers:
-            sink.close()
-        self._client.close()
+    try:
+        yield file
+    finally:
+        process.stdin.close()
+        process.wait(30)
+        process.stdout.close()
 
 
-def measure(photos: int) -> list[tuple[str, float, float]]:
-    """Return (what, bare ms, our ms), medians of interleaved rounds."""
-    jpeg = photograph()
-    usual = record(jpeg=jpeg, width=4056, height=3040)
-    digest = hashlib.sha256(jpeg).hexdigest()
-    numbers = iter(range(10**6))
+class Site:
+    """A hospital, a device that has sealed so many photos, and the bare work on the same photos."""
 
-    def fresh() -> Record:
-        number = next(numbers)
+    def __init__(self, folder: Path, photos: int, more: dict[str, dict[str, Any]]) -> None:
+        self.folder = folder
+        (folder / "sent").mkdir(parents=True)
+        hospital = furnish(Hospital(folder, suite=SuiteName.HYBRID), **more)
+        (folder / SETTINGS).write_text(json.dumps(hospital.settings))
+        self.device: Device = hospital.enrol()
+        private = Private(bed=SHOWN, quality={}, band="4711")
+        self.photos: list[Photo] = []
+        for number in range(photos):
+            photo = self.device.photo(photograph(number), private=private)
+            Sent.of(photo).write(folder / "sent" / str(number))
+            self.photos.append(photo)
+        key = RecipientPrivate.decode((hospital.site.gateway / "opening.key").read_bytes())
+        self.bare = Bare(folder / "bare", key)
+
+    def record(self, number: int, jpeg: memoryview) -> Record:
+        """What a photo's record is like; for bare work, which does not find it out."""
+        usual = record(width=WIDTH, height=HEIGHT)
+        digest = hashlib.sha256(jpeg).hexdigest()
         proof = {**usual.proof, "consent": f"{number:064x}"}
-        return replace(usual, photo=f"{number:064x}", jpeg_sha256=digest, proof=proof)
+        return replace(usual, photo=f"{number:064x}", jpeg=jpeg, jpeg_sha256=digest, proof=proof)
 
-    def timed(work: Callable[[], None]) -> float:
-        begun = time.perf_counter()
-        work()
-        return (time.perf_counter() - begun) * 1000
 
-    with tempfile.TemporaryDirectory() as name, socket.socket() as probe:
+def in_folder(site: Site, number: int, costs: Costs, *, reported: bool) -> Record:
+    """Do the bare work of filing into the folder."""
+    with timed(costs, "decrypt"):
+        jpeg = site.bare.decrypt(site.photos[number].envelope)
+    one = site.record(number, jpeg)
+    with timed(costs, "write and compare"):
+        path = site.bare.write(one)
+    with timed(costs, "decode at an eighth"):
+        site.bare.decode(path)
+    if reported:
+        with timed(costs, "report"):
+            site.bare.report(one, path)
+    return one
+
+
+@contextmanager
+def timed(costs: Costs, what: str) -> Iterator[None]:
+    """Note what is done in it."""
+    used, begun = processor_seconds(), time.perf_counter()
+    yield
+    costs.setdefault(f"{what}, wall", []).append((time.perf_counter() - begun) * 1000)
+    costs.setdefault(what, []).append((processor_seconds() - used) * 1000)
+
+
+def measure(site: Site, photos: int, bare: Callable[[int, Costs], None]) -> Costs:
+    """Have ``photos`` filed, and do the bare work on the same ones, batch by batch."""
+    costs: Costs = {}
+    with gateway(site.folder, site.device.name) as file:
+        for first in range(0, photos, BATCH):
+            numbers = list(range(first, min(first + BATCH, photos)))
+            took = file(numbers)
+            for number in numbers:
+                bare(number, costs)
+            if first:  # what the first batch loads and finds is there for all that follow
+                for what, seconds in (("ours", "processor"), ("ours, filed", "filed")):
+                    costs.setdefault(what, []).append(took[seconds] * 1000 / len(numbers))
+    return costs
+
+
+def folder_alone(folder: Path, photos: int, *, reported: bool) -> Costs:
+    """File into the folder."""
+    site = Site(folder, photos, {"filing": {"report": "later" if reported else "none"}})
+
+    def bare(number: int, costs: Costs) -> None:
+        in_folder(site, number, costs, reported=reported)
+
+    try:
+        return measure(site, photos, bare)
+    finally:
+        site.bare.close()
+
+
+def everywhere(folder: Path, photos: int) -> Costs:
+    """File into the folder, a FHIR server and an archive."""
+    with ExitStack() as stack:
+        server = stack.enter_context(FhirServer().wait())
+        archive = Orthanc(folder / "orthanc", _free_port()).wait()
+        stack.callback(archive.close)
+        fhir = FhirSettings(url=server.url, required=True)
+        dicom = DicomSettings(url=archive.url, required=True)
+        site = Site(
+            folder / "site",
+            photos,
+            {
+                "filing": {"report": "later"},
+                "[fhir]": {"url": fhir.url, "required": True},
+                "[dicom]": {"url": dicom.url, "required": True},
+            },
+        )
+        stack.callback(site.bare.close)
+
+        def bare(number: int, costs: Costs) -> None:
+            one = in_folder(site, number, costs, reported=True)
+            ready = site.bare.prepare(one, fhir, dicom)
+            with timed(costs, "FHIR"):
+                site.bare.to_fhir(one, ready, fhir)
+            with timed(costs, "DICOM"):
+                site.bare.to_archive(one, ready, dicom)
+
+        return measure(site, photos, bare)
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-        probe.close()
-        fhir, archive = FhirServer().wait(), Orthanc(Path(name) / "orthanc", port).wait()
-        work = Work(Path(name), fhir, archive)
-        times: dict[str, list[float]] = {}
-        try:
-            for _ in range(photos):
-                one, two, three = fresh(), fresh(), fresh()
-                four = fresh()
-                ready = work.prepare(three)
-                for what, do in (
-                    ("folder bare", lambda: work.bare_folder(one)),  # noqa: B023
-                    ("folder ours", lambda: work.ours(work.to_folder, two)),  # noqa: B023
-                    ("servers bare", lambda: work.bare_servers(three, ready)),  # noqa: B023
-                    ("servers ours", lambda: work.ours(work.to_servers, four)),  # noqa: B023
-                ):
-                    times.setdefault(what, []).append(timed(do))
-        finally:
-            work.close()
-            archive.close()
-            fhir.close()
-    middle = {what: statistics.median(taken) for what, taken in times.items()}
-    return [
-        ("folder", middle["folder bare"], middle["folder ours"]),
-        ("folder, FHIR and DICOM", middle["servers bare"], middle["servers ours"]),
+        return int(probe.getsockname()[1])
+
+
+def table(costs: Costs) -> tuple[list[Sequence[str]], float]:
+    """Return the rows of one way to file, and the ratio."""
+    middle = {what: statistics.median(taken) for what, taken in costs.items()}
+    parts = [what for what in middle if "," not in what and what != "ours"]
+    bare = sum(middle[what] for what in parts)
+    rows: list[Sequence[str]] = [
+        (f"bare: {what}", f"{middle[what]:.0f}", f"{middle[what] / bare:.2f}", "") for what in parts
     ]
+    rows.append(("bare, together", f"{bare:.0f}", "1", f"{1000 / bare:.1f}"))
+    ours, ratio = middle["ours"], middle["ours"] / bare
+    rows.append(("**ours**", f"**{ours:.0f}**", f"**{ratio:.2f}**", f"**{1000 / ours:.1f}**"))
+    return rows, ratio
 
 
 def main() -> None:
     """Measure, print, and keep if asked to."""
     parser = argparse.ArgumentParser(prog="python -m bench.filing", description=__doc__)
-    parser.add_argument("--photos", type=int, default=20)
+    parser.add_argument("--photos", type=int, default=25)
     parser.add_argument("--keep", action="store_true", help="write docs/bench.md")
     options = parser.parse_args()
-    rows = [
-        (f"{what}: bare, **ours**", f"{bare:.0f}", f"**{ours:.0f}**", f"**{ours / bare:.2f}**",
-         f"{1000 / ours:.1f}")
-        for what, bare, ours in measure(options.photos)
-    ]  # fmt: skip
-    head = ("one 12 MP photo filed and read back, median", "bare ms", "ms", "to bare", "a second")
-    size = len(photograph()) / 1e6
+    ways: dict[str, Callable[[Path, int], Costs]] = {
+        "folder": partial(folder_alone, reported=False),
+        "folder, with its report": partial(folder_alone, reported=True),
+        "folder, FHIR and DICOM, with reports": everywhere,
+    }
+    said, load = [], os.getloadavg()[0]
+    for what, way in ways.items():
+        with tempfile.TemporaryDirectory(prefix="ws-fil-") as name:
+            costs = way(Path(name) / "one", options.photos)
+        rows, ratio = table(costs)
+        walls = {name: statistics.median(ms) for name, ms in costs.items() if "," in name}
+        bare_wall = sum(ms for name, ms in walls.items() if name.endswith(", wall"))
+        head = (f"{what}: one photo, median", "processor ms", "to bare", "a second and core")
+        said.append(
+            f"{report.table(head, rows)}\n\n"
+            f"{ratio:.2f} x bare (at most {MOST}). By the clock {1000 / walls['ours, filed']:.1f}"
+            f" photos a second were filed, and {1000 / bare_wall:.1f} by bare work."
+        )
     text = (
-        f"## Filing\n\n{report.machine()} `python -m bench.filing`: a JPEG of {size:.1f} MB; both"
-        " servers on the same two cores, which is most of the time.\n\n"
-        f"{report.table(head, rows)}"
+        f"## Filing\n\n{report.machine()} `python -m bench.filing`: {options.photos} photos of 12"
+        f" MP; load {load:.1f} on {os.cpu_count()}.\n\n" + "\n\n".join(said)
     )
     print(text)
     if options.keep:
