@@ -27,7 +27,7 @@ from sqlalchemy import insert, text
 from bench import report
 from gateway.database import engine_for
 from gateway.identity.tables import AssignmentRow, PatientRow
-from gateway.store import Base, Filing, LedgerEntry, LedgerHead, Photo, WorkItem
+from gateway.tables import Base, Filing, LedgerEntry, LedgerHead, Photo, WorkItem
 from tests.console.reception import Console
 from tests.gateway.bedside import Device
 from tests.gateway.databases import Server

@@ -25,7 +25,8 @@ from gateway.reopening import Reopener
 from gateway.sharing.desk import Sharing
 from gateway.sharing.shares import Form
 from gateway.sharing.teaching import Teaching
-from gateway.store import Photo, Store
+from gateway.store import Store
+from gateway.tables import Photo
 from gateway.vault import Vault
 
 

@@ -32,7 +32,7 @@ from base.durable import fsync_dir
 from base.errors import EnvironmentProblem, FormatError, WardsealError
 from gateway import migrations
 from gateway.migrations.models import METADATA
-from gateway.store import Photo, State
+from gateway.tables import Photo, State
 from gateway.vault import REWRAP, SUFFIX
 
 _VERSION: Final = 1

@@ -22,7 +22,8 @@ from gateway.identity import census
 from gateway.identity.identify import current
 from gateway.identity.tables import AssignmentRow, EncounterRow, MoveRow, PatientRow
 from gateway.sharing import shares
-from gateway.store import Photo, State, Store, WorkKind
+from gateway.store import Store
+from gateway.tables import Photo, State, WorkKind
 from gateway.uses import ERASED
 from gateway.webhooks.outbox import Announce, to_nobody
 from gateway.worklist_desk import NotDone, end, named, open_items, same_person, step, worded

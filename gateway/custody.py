@@ -35,7 +35,8 @@ from gateway.identity.identify import Identity, Unreachable
 from gateway.lightbox import Lightbox
 from gateway.opening import Doubt, Opener, Rejected
 from gateway.receipts import Answer, Receipts
-from gateway.store import Photo, State, Store, WorkKind
+from gateway.store import Store
+from gateway.tables import Photo, State, WorkKind
 from gateway.vault import Vault
 from gateway.withdrawal import Withdrawals
 from gateway.worklist import Again

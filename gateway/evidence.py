@@ -7,7 +7,7 @@ from sqlalchemy import or_, select
 from sqlalchemy.orm import Session
 
 from base.errors import FormatError, VerificationError
-from gateway.store import LedgerEntry, Photo
+from gateway.tables import LedgerEntry, Photo
 from wire import events
 from wire.ledger import EntryType, SignedEntry, open_entry
 from wire.ledger_words import Numbers

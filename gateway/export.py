@@ -30,7 +30,8 @@ from gateway.objections import ObjectionRow
 from gateway.reopening import NotReopened, Reopener
 from gateway.sharing import shares
 from gateway.sites import BodySiteRow
-from gateway.store import Filing, LedgerEntry, Photo, Stand, Store, WorkItem
+from gateway.store import Store
+from gateway.tables import Filing, LedgerEntry, Photo, Stand, WorkItem
 from gateway.uses import Standing, Use, may
 from gateway.worklist_desk import NotDone
 

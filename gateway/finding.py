@@ -15,7 +15,8 @@ from sqlalchemy.orm import aliased
 
 from base.errors import FormatError
 from gateway.identity.tables import AssignmentRow
-from gateway.store import Photo, State, Store
+from gateway.store import Store
+from gateway.tables import Photo, State
 from wire.events import Level
 
 PAGE: Final = 60

@@ -33,7 +33,8 @@ from gateway.devices import Registry
 from gateway.forgetting import Forgetting
 from gateway.incoming import SUFFIX
 from gateway.reception import Admitted, Elsewhere, Outcome, Reception, Undone
-from gateway.store import Filing, Photo, State, Store
+from gateway.store import Store
+from gateway.tables import Filing, Photo, State
 from gateway.transfers import Transfers
 from gateway.vault import Vault
 from gateway.withdrawal import Withdrawals

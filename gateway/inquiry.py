@@ -26,7 +26,8 @@ from gateway.identity.identify import current
 from gateway.lookers import Looked, WrongChart
 from gateway.sharing import shares
 from gateway.sharing.shares import Share
-from gateway.store import Photo, ReceiptRow, Store
+from gateway.store import Store
+from gateway.tables import Photo, ReceiptRow
 from wire import attestation, events
 from wire.ledger import EntryType
 

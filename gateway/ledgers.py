@@ -26,7 +26,8 @@ from gateway.audit.tables import Did, done
 from gateway.complaints import Complaints
 from gateway.devices import Registry
 from gateway.sharing import shares
-from gateway.store import LedgerEntry, LedgerHead, Photo, State, Store, Undo, WorkKind
+from gateway.store import Store
+from gateway.tables import LedgerEntry, LedgerHead, Photo, State, Undo, WorkKind
 from gateway.worklist import Again
 from wire import events
 from wire.ledger import (

@@ -17,7 +17,8 @@ from gateway.decoding import Decoders, Undecodable
 from gateway.filing.record import FIRST, Assignment
 from gateway.lightbox import Lightbox
 from gateway.reopening import Reopener
-from gateway.store import Photo, State, Store
+from gateway.store import Store
+from gateway.tables import Photo, State
 from gateway.vault import Vault
 
 log = logging.getLogger(__name__)

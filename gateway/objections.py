@@ -23,16 +23,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from gateway import retention, uses, worklist
 from gateway.receipts import clip
 from gateway.sharing import shares
-from gateway.store import (
-    HASH,
-    PERSON,
-    Base,
-    Photo,
-    State,
-    Store,
-    Undo,
-    WorkKind,
-)
+from gateway.store import Store
+from gateway.tables import HASH, PERSON, Base, Photo, State, Undo, WorkKind
 from gateway.worklist_desk import NotDone, end, named, open_items, same_person, step, worded
 
 LONGEST_WHY: Final = 400

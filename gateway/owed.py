@@ -13,7 +13,8 @@ from sqlalchemy import delete, select
 from sqlalchemy.orm import Session
 
 from gateway import worklist
-from gateway.store import Expected, Photo, State, Store, Undo, WorkKind
+from gateway.store import Store
+from gateway.tables import Expected, Photo, State, Undo, WorkKind
 from wire.events import Basis, Sealed
 from wire.ledger import SignedEntry
 

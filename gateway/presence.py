@@ -7,7 +7,8 @@ the very connection that is known, and a birth of the same boot must have a high
 from collections.abc import Callable
 
 from gateway.devices import Registry
-from gateway.store import Presence, Store
+from gateway.store import Store
+from gateway.tables import Presence
 from wire.messages import State
 
 

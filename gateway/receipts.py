@@ -14,7 +14,7 @@ from typing import Final
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
-from gateway.store import ReceiptRow, rows_of
+from gateway.tables import ReceiptRow, rows_of
 from gateway.webhooks.outbox import Announce, to_nobody
 from gateway.webhooks.settings import Happening
 from wire import messages, shapes

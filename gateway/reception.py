@@ -25,7 +25,8 @@ from gateway.complaints import Complaints
 from gateway.config import MIB, LimitSettings
 from gateway.devices import NotAdmitted, Registry
 from gateway.receipts import Receipts, clip
-from gateway.store import Photo, State, Store, WorkKind
+from gateway.store import Store
+from gateway.tables import Photo, State, WorkKind
 from gateway.worklist import Again
 from wire.messages import Busy, Init, Query, Refused, Signed, Status, Unknown
 from wire.proof import Proof, open_proof

@@ -16,7 +16,8 @@ from gateway.audit.tables import Did, done_once
 from gateway.filing.cabinet import Cabinet
 from gateway.objections import LONGEST_WHY, OPEN, Decision, ObjectionRow, Stage, ask_governance
 from gateway.receipts import clip
-from gateway.store import Filing, Photo, Stand, State, Store, Undo, WorkKind
+from gateway.store import Store
+from gateway.tables import Filing, Photo, Stand, State, Undo, WorkKind
 from gateway.vault import Vault
 from gateway.worklist_desk import end, open_items
 

@@ -16,7 +16,7 @@ from gateway.devices import Registry
 from gateway.filing import record
 from gateway.filing.record import Assignment, Record
 from gateway.opening import Opener
-from gateway.store import Photo
+from gateway.tables import Photo
 from gateway.vault import Vault
 from wire import envelope as envelopes
 from wire.proof import check_envelope, open_proof, parse_bundle

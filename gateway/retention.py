@@ -16,7 +16,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateway.identity import census
 from gateway.identity.tables import AssignmentRow, PatientRow
-from gateway.store import HASH, PERSON, Base, Filing, Photo, State, Store
+from gateway.store import Store
+from gateway.tables import HASH, PERSON, Base, Filing, Photo, State
 from gateway.worklist_desk import NotDone, named, worded
 
 _DAY_MS: Final = 86_400_000

@@ -16,7 +16,8 @@ from sqlalchemy import BigInteger, String, or_, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateway.receipts import clip
-from gateway.store import HASH, ID16, NAME, PERSON, Base, Photo, State, Store, WorkItem, WorkKind
+from gateway.store import Store
+from gateway.tables import HASH, ID16, NAME, PERSON, Base, Photo, State, WorkItem, WorkKind
 from gateway.worklist_desk import NotDone, end, named, step, worded
 
 TO_TELL: Final = "active "

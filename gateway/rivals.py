@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from gateway import ledgers, worklist
 from gateway.opening import Doubt
-from gateway.store import LedgerEntry, Photo, State, WorkKind, rows_of
+from gateway.tables import LedgerEntry, Photo, State, WorkKind, rows_of
 from gateway.worklist import Again
 from wire.proof import Proof
 

@@ -13,7 +13,8 @@ from sqlalchemy import select
 from gateway.finding import whose
 from gateway.identity.tables import AssignmentRow
 from gateway.sites import BodySiteRow
-from gateway.store import Photo, State, Store
+from gateway.store import Store
+from gateway.tables import Photo, State
 
 MOST: Final = 200
 _SHOWN: Final = (State.FILED, State.HELD, State.UNDONE)

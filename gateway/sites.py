@@ -25,7 +25,8 @@ from gateway.filing.record import FIRST
 from gateway.identity.identify import current
 from gateway.identity.tables import AssignmentRow
 from gateway.receipts import clip
-from gateway.store import HASH, PERSON, Base, Photo, State, Store, WorkKind
+from gateway.store import Store
+from gateway.tables import HASH, PERSON, Base, Photo, State, WorkKind
 from gateway.vault import Vault
 from gateway.worklist_desk import NotDone, end, named, open_items
 

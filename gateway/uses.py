@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from gateway.store import Photo, State
+from gateway.tables import Photo, State
 from wire.events import Basis, Level
 
 

@@ -18,7 +18,8 @@ from gateway import retention, worklist
 from gateway.audit.tables import Did, done_once
 from gateway.filing.cabinet import Cabinet
 from gateway.receipts import Answer, Receipts
-from gateway.store import Photo, State, Store, Undo, WorkKind
+from gateway.store import Store
+from gateway.tables import Photo, State, Undo, WorkKind
 from gateway.vault import Vault
 from gateway.worklist import Again
 from wire.messages import Status

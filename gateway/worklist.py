@@ -10,7 +10,7 @@ from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from gateway.receipts import clip
-from gateway.store import WorkItem, WorkKind
+from gateway.tables import WorkItem, WorkKind
 from gateway.worklist_desk import reopen
 
 _LONGEST = 400

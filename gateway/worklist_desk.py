@@ -21,7 +21,8 @@ from base.errors import WardsealError
 from gateway.beds import Beds, Place
 from gateway.config import WorklistSettings
 from gateway.receipts import clip
-from gateway.store import Photo, State, Store, WorkItem, WorkKind, WorkStep
+from gateway.store import Store
+from gateway.tables import Photo, State, WorkItem, WorkKind, WorkStep
 
 log = logging.getLogger(__name__)
 

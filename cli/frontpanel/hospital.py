@@ -19,7 +19,7 @@ from sqlalchemy.orm import Session
 from base.errors import FormatError
 from cli.virtual_site import VirtualSite
 from gateway.filing.folder import Folder
-from gateway.store import Filing, Photo, WorkItem
+from gateway.tables import Filing, Photo, WorkItem
 
 _ID: Final = re.compile(r"[0-9a-f]{64}")
 _MOST: Final = 24

@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, Connection, Index, String, event, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateway import database
-from gateway.store import HASH, NAME, Base
+from gateway.tables import HASH, NAME, Base
 
 _LINE = "audit"
 Model = TypeVar("Model", bound=type[Base])

@@ -17,7 +17,8 @@ from gateway import worklist
 from gateway.audit.events import Event
 from gateway.audit.trail import Trail
 from gateway.complaints import Complaints
-from gateway.store import Store, WorkKind
+from gateway.store import Store
+from gateway.tables import WorkKind
 
 log = logging.getLogger(__name__)
 

@@ -19,7 +19,8 @@ from gateway.identity import census
 from gateway.identity.tables import AssignmentRow
 from gateway.lookers import EXPORTED
 from gateway.sharing.shares import ShareRow
-from gateway.store import Photo, Store
+from gateway.store import Store
+from gateway.tables import Photo
 
 CLAIM_MS: Final = 300_000
 _WORDS: Final = {

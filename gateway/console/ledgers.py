@@ -8,7 +8,8 @@ from sqlalchemy import func, select
 
 from base.errors import FormatError, VerificationError
 from gateway.evidence import KeyOf
-from gateway.store import LedgerEntry, LedgerHead, Store
+from gateway.store import Store
+from gateway.tables import LedgerEntry, LedgerHead
 from wire.ledger import frame, open_entry, verify_chain
 from wire.ledger_words import Numbers, meaning
 from wire.signing import PublicKey

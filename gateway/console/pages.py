@@ -34,7 +34,7 @@ from gateway.retention import Holds
 from gateway.reviews import Reviews
 from gateway.series import ruler
 from gateway.sites import Sites
-from gateway.store import State
+from gateway.tables import State
 from wire.events import Level
 from wire.label import Code
 

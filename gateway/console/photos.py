@@ -23,17 +23,8 @@ from gateway.series import width_mm
 from gateway.sharing import shares
 from gateway.sharing.shares import Share
 from gateway.sites import BodySiteRow
-from gateway.store import (
-    Filing,
-    Photo,
-    Presence,
-    ReceiptRow,
-    Store,
-    Undo,
-    WorkItem,
-    WorkKind,
-    WorkStep,
-)
+from gateway.store import Store
+from gateway.tables import Filing, Photo, Presence, ReceiptRow, Undo, WorkItem, WorkKind, WorkStep
 from gateway.uses import Standing, Use, Verdict, may
 from gateway.webhooks.outbox import Hook, hooks_of
 from wire import events, messages, signing

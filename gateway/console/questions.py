@@ -17,7 +17,8 @@ from gateway.identity.tables import MoveRow
 from gateway.lookers import in_wrong_charts
 from gateway.objections import ObjectionRow
 from gateway.sharing.shares import ShareRow
-from gateway.store import LedgerEntry, Photo, State, Store, WorkItem, WorkKind
+from gateway.store import Store
+from gateway.tables import LedgerEntry, Photo, State, WorkItem, WorkKind
 from wire import events, shapes, signing
 from wire.events import Basis
 from wire.ledger import TYP_ENTRY, Entry, EntryType

@@ -4,7 +4,7 @@ from sqlalchemy import BigInteger, String
 from sqlalchemy.orm import Mapped, mapped_column
 
 from gateway.audit.tables import Viewing as Viewing  # noqa: PLC0414  # it is the console's, too
-from gateway.store import HASH, Base
+from gateway.tables import HASH, Base
 
 
 class SignedIn(Base):

@@ -18,7 +18,7 @@ from gateway.console.roles import MAY, Area
 from gateway.console.sessions import Visit
 from gateway.console.visits import Problem
 from gateway.lightbox import Lightbox
-from gateway.store import WorkKind
+from gateway.tables import WorkKind
 from gateway.worklist_desk import Filter, Item, NotDone, Worklist
 
 PAGE: Final = 100

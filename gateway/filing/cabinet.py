@@ -22,7 +22,7 @@ from gateway.filing.base import Filed, FilingError, Sink
 from gateway.filing.record import FIRST, Assignment, Record
 from gateway.filing.waiting import Patience, wait_ms
 from gateway.receipts import clip
-from gateway.store import Filing, Photo, Stand
+from gateway.tables import Filing, Photo, Stand
 
 _LONGEST_PROBLEM: Final = 400
 _DONE: Final = (Stand.OBJECTION, Stand.REPLACED, Stand.IN_ERROR)

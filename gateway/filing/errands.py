@@ -19,7 +19,8 @@ from gateway.receipts import clip
 from gateway.reviews import Review, ReviewTold
 from gateway.sharing import copies
 from gateway.sharing.copies import CopyTold, TeachingCopy
-from gateway.store import Photo, Store
+from gateway.store import Store
+from gateway.tables import Photo
 
 log = logging.getLogger(__name__)
 

@@ -24,7 +24,8 @@ from gateway.filing.cabinet import Cabinet, filed_of
 from gateway.filing.waiting import wait_ms
 from gateway.receipts import clip
 from gateway.reopening import Reopener
-from gateway.store import Filing, Photo, Stand, State, Store, WorkKind
+from gateway.store import Store
+from gateway.tables import Filing, Photo, Stand, State, WorkKind
 from gateway.worklist import Again
 
 log = logging.getLogger(__name__)

@@ -32,7 +32,7 @@ from gateway.identity.decision import (
 from gateway.identity.fhir_stays import Span
 from gateway.identity.stays import Stay
 from gateway.identity.tables import AssignmentRow
-from gateway.store import Filing, Photo, Stand, State, WorkKind
+from gateway.tables import Filing, Photo, Stand, State, WorkKind
 from gateway.worklist import Again
 
 _LATE: Final = "told after this photo was assigned"

@@ -3,7 +3,7 @@
 from sqlalchemy import BigInteger, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
-from gateway.store import HASH, PERSON, PLACE, Base
+from gateway.tables import HASH, PERSON, PLACE, Base
 
 
 class PatientRow(Base):

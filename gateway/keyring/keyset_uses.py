@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from gateway.store import NAME, Base, LedgerEntry
+from gateway.tables import NAME, Base, LedgerEntry
 from wire import shapes
 from wire.events import KeysetInUse
 from wire.ledger import TYP_ENTRY, EntryType

@@ -32,7 +32,8 @@ from gateway.keyring.keys import (
 )
 from gateway.keyring.keyset_uses import epochs_in_force
 from gateway.keyring.rewrapping import Folder
-from gateway.store import Expected, Photo, State, Store, WorkItem, WorkKind
+from gateway.store import Store
+from gateway.tables import Expected, Photo, State, WorkItem, WorkKind
 from wire import pem
 from wire.hpke import RecipientPrivate
 

@@ -13,6 +13,6 @@ import gateway.sharing.copies
 import gateway.sharing.shares
 import gateway.sites
 import gateway.webhooks.outbox  # noqa: F401
-from gateway.store import Base
+from gateway.tables import Base
 
 METADATA = Base.metadata

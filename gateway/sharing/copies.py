@@ -11,7 +11,7 @@ from sqlalchemy import BigInteger, String, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from gateway.sharing.shares import Form, ShareRow
-from gateway.store import NAME, Base, Filing, Stand
+from gateway.tables import NAME, Base, Filing, Stand
 from gateway.uses import Use
 
 

@@ -17,7 +17,8 @@ from gateway.identity.identify import assigned
 from gateway.report.making import Style, describe, make_report
 from gateway.sharing import html, pdf, phrase
 from gateway.sharing.shares import Form, ShareRow, fit, whose
-from gateway.store import Photo, Store
+from gateway.store import Store
+from gateway.tables import Photo
 from gateway.uses import Use
 from gateway.worklist_desk import NotDone, named, worded
 

@@ -19,7 +19,8 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from gateway.audit.tables import audited
 from gateway.identity.tables import AssignmentRow, MoveRow
 from gateway.receipts import clip
-from gateway.store import HASH, PERSON, Base, Photo, Store, Undo, WorkItem, WorkKind
+from gateway.store import Store
+from gateway.tables import HASH, PERSON, Base, Photo, Undo, WorkItem, WorkKind
 from gateway.uses import Standing, Use, may
 from gateway.worklist_desk import CLOCK, NotDone, named, step, worded
 

@@ -15,7 +15,8 @@ from gateway.evidence import KeyOf
 from gateway.filing.record import Assignment, Record
 from gateway.lightbox import Lightbox
 from gateway.reopening import NotReopened
-from gateway.store import Photo, Store
+from gateway.store import Store
+from gateway.tables import Photo
 from wire import events
 from wire.ledger import EntryType, SignedEntry
 

@@ -16,7 +16,8 @@ from typing import Final, Protocol
 from sqlalchemy import BigInteger, Index, String, Text, delete, event, func, select
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
-from gateway.store import HASH, NAME, Base, Store
+from gateway.store import Store
+from gateway.tables import HASH, NAME, Base
 from gateway.webhooks.settings import Happening, WebhookSettings
 
 log = logging.getLogger(__name__)

@@ -6,7 +6,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from gateway.store import Store, StoreError, WorkItem, open_sqlite
+from gateway.store import Store, StoreError, open_sqlite
+from gateway.tables import WorkItem
 from gateway.worklist_desk import NotDone
 from tests.console.programs import program, token_for
 from tests.console.reception import Console, csrf_of

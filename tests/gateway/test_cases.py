@@ -12,7 +12,8 @@ import pytest
 from cli.__main__ import main as wardseal
 from gateway.cases import Cases, Move, Stand
 from gateway.database import engine_for
-from gateway.store import Store, WorkKind
+from gateway.store import Store
+from gateway.tables import WorkKind
 from gateway.worklist_desk import Filter, NotDone, Worklist
 from neighbours.adt import send
 from tests.gateway.bedside import CAPTURED_MS, Device, Photo, jpeg

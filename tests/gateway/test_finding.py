@@ -13,7 +13,8 @@ from gateway.finding import Finder, Wanted
 from gateway.identity.tables import AssignmentRow
 from gateway.series import of_patient
 from gateway.sites import BodySiteRow
-from gateway.store import Base, Photo, Store
+from gateway.store import Store
+from gateway.tables import Base, Photo
 
 DAY = date(2026, 11, 24)
 MS = 1_795_500_000_000  # on that day

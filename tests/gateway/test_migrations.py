@@ -11,7 +11,8 @@ from sqlalchemy import Engine, text
 from gateway import migrations
 from gateway.database import engine_for
 from gateway.migrations.models import METADATA
-from gateway.store import Filing, Photo, Stand, Store, WorkItem
+from gateway.store import Store
+from gateway.tables import Filing, Photo, Stand, WorkItem
 
 HEX = "ab" * 32
 

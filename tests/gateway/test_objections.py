@@ -11,8 +11,9 @@ from gateway.cases import Cases, Stand
 from gateway.database import engine_for
 from gateway.objections import Decision, Objections, Stage
 from gateway.retention import Retention
-from gateway.store import Photo as PhotoRow
-from gateway.store import Store, WorkKind
+from gateway.store import Store
+from gateway.tables import Photo as PhotoRow
+from gateway.tables import WorkKind
 from gateway.uses import Standing, Use, may
 from gateway.worklist_desk import Filter, NotDone
 from tests.gateway.bedside import Device, Photo

@@ -7,7 +7,8 @@ from sqlalchemy import select
 
 from gateway.database import engine_for
 from gateway.owed import UNSENT_MS, Owed
-from gateway.store import Photo, State, Store, WorkItem, WorkKind
+from gateway.store import Store
+from gateway.tables import Photo, State, WorkItem, WorkKind
 from gateway.worklist_desk import Filter
 from tests.gateway.bedside import Device, jpeg
 from tests.gateway.hospital import Hospital

@@ -6,7 +6,8 @@ from sqlalchemy import insert
 
 from gateway import ledgers
 from gateway.console.questions import _LOOKED_AT, Questions
-from gateway.store import LedgerEntry, Store
+from gateway.store import Store
+from gateway.tables import LedgerEntry
 from tests.gateway.bedside import CAPTURED_MS, Device
 from wire import events
 

@@ -14,7 +14,8 @@ from gateway.identity import census
 from gateway.identity.tables import AssignmentRow, PatientRow
 from gateway.lightbox import Lightbox
 from gateway.retention import Kept, Retention
-from gateway.store import Filing, Photo, Stand, State, Store
+from gateway.store import Store
+from gateway.tables import Filing, Photo, Stand, State
 from gateway.vault import Vault
 from gateway.worklist_desk import NotDone
 

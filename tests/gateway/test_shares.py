@@ -21,7 +21,8 @@ from gateway.reopening import Reopener
 from gateway.report.making import Style
 from gateway.sharing.desk import Sharing
 from gateway.sharing.shares import Filter, Form, Share, Shares
-from gateway.store import Store, WorkKind
+from gateway.store import Store
+from gateway.tables import WorkKind
 from gateway.vault import Vault
 from gateway.worklist_desk import Filter as Items
 from gateway.worklist_desk import NotDone

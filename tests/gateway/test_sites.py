@@ -10,7 +10,8 @@ from sqlalchemy import select
 from gateway import body
 from gateway.cases import Cases
 from gateway.sites import Sites, Told
-from gateway.store import Filing, Store, WorkKind
+from gateway.store import Store
+from gateway.tables import Filing, WorkKind
 from gateway.worklist_desk import Filter, NotDone
 from tests.gateway.bedside import Device, Photo
 from tests.gateway.hospital import Hospital

@@ -13,7 +13,8 @@ from gateway.filing.record import Encounter, Patient
 from gateway.identity import census, late
 from gateway.identity.census import Told
 from gateway.identity.stays import Moved, Movement
-from gateway.store import Store, WorkKind
+from gateway.store import Store
+from gateway.tables import WorkKind
 from gateway.worklist_desk import Filter, Item
 from neighbours.adt import send
 from tests.gateway.bedside import CAPTURED_MS, Device, Photo

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gateway.store import WorkKind
+from gateway.tables import WorkKind
 from gateway.worklist_desk import Filter, Item
 from neighbours.fhir import FhirServer
 from tests.gateway.bedside import Device, Photo, jpeg

@@ -8,7 +8,8 @@ import pytest
 from gateway import worklist
 from gateway.beds import Beds
 from gateway.config import WardOwner, WorklistSettings
-from gateway.store import Store, WorkKind
+from gateway.store import Store
+from gateway.tables import WorkKind
 from gateway.worklist import Again
 from gateway.worklist_desk import CLOCK, Filter, NotDone, Worklist
 

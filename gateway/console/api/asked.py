@@ -11,7 +11,7 @@ from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Fiel
 
 from gateway import body
 from gateway.objections import Decision
-from gateway.store import State, WorkKind
+from gateway.tables import State, WorkKind
 from wire.events import Level
 
 _CLEAN: Final = r"^[^\x00-\x1f\x7f]*$"

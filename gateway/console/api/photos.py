@@ -27,7 +27,7 @@ from gateway.console.audit import What
 from gateway.finding import Wanted
 from gateway.identity.tables import PatientRow
 from gateway.series import width_mm
-from gateway.store import Photo
+from gateway.tables import Photo
 
 router: Final = APIRouter(tags=["photos"])
 _NONE: Final = documented(404)

@@ -18,7 +18,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from base.errors import WardsealError
 from gateway.console.accounts import Person
 from gateway.console.roles import Role
-from gateway.store import HASH, PERSON, Base, Store
+from gateway.store import Store
+from gateway.tables import HASH, PERSON, Base
 
 PREFIX: Final = "wardseal_"
 LONGEST_DAYS: Final = 730

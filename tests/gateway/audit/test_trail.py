@@ -11,7 +11,8 @@ from gateway.audit.teller import Teller
 from gateway.audit.trail import CLAIM_MS, Trail
 from gateway.identity.tables import AssignmentRow, PatientRow
 from gateway.sharing.shares import ShareRow
-from gateway.store import Photo, State, Store, WorkItem
+from gateway.store import Store
+from gateway.tables import Photo, State, WorkItem
 
 PHOTO = "ab" * 32
 NOW = 1_700_000_000_000

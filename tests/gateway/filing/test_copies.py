@@ -19,7 +19,8 @@ from gateway.filing.settings import FhirSettings
 from gateway.report.making import Style
 from gateway.sharing.copies import CopyTold, TeachingCopy
 from gateway.sharing.shares import Form, ShareRow
-from gateway.store import Filing, Store
+from gateway.store import Store
+from gateway.tables import Filing
 from gateway.uses import Use
 from neighbours.fhir import FhirServer
 from tests.gateway.filing.faulty import FaultyLine

@@ -11,7 +11,7 @@ from sqlalchemy import create_engine, text
 
 from gateway.filing.base import FilingError
 from gateway.filing.waiting import LONGEST_MS, SHORTEST_MS, Patience, wait_ms
-from gateway.store import WorkKind
+from gateway.tables import WorkKind
 from gateway.worklist_desk import Filter
 from tests.gateway.bedside import Device, Photo
 from tests.gateway.hospital import Hospital

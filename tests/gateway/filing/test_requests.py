@@ -22,7 +22,8 @@ from gateway.filing.settings import FhirSettings
 from gateway.report.making import Style
 from gateway.reviews import Review, Reviews, ReviewTold, Status
 from gateway.sharing.copies import TeachingCopy
-from gateway.store import Store, WorkKind
+from gateway.store import Store
+from gateway.tables import WorkKind
 from gateway.worklist_desk import Filter, NotDone, Worklist
 from neighbours.fhir import FhirServer
 from tests.gateway.filing.faulty import FaultyLine
