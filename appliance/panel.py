@@ -33,7 +33,7 @@ _TRY_AGAIN: Final = 75
 
 _NEVER: Final = 2**63
 _LOOK_CLOSELY_NS: Final = _SECOND // 10
-_LOOK_AROUND_NS: Final = 5 * _SECOND
+_LOOK_AROUND_NS: Final = 3 * _SECOND
 """How often mailbox, spool and ledger are looked at though no bell has rung."""
 
 

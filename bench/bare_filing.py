@@ -14,11 +14,10 @@ from typing import Any, Final
 
 import httpx2
 import typst
-from PIL import Image
 
 from base.durable import fsync_dir
 from base.memory import Buffer
-from gateway.decoder import SHRINK
+from base.turbojpeg import Decoder
 from gateway.filing.dicom import multipart, objects
 from gateway.filing.fhir.resources import transaction
 from gateway.filing.record import Record
@@ -50,30 +49,35 @@ class Requests:
 
 
 class Bare:
-    """The parts; ``folder`` is where photos are written, ``key`` the one they are sealed to."""
+    """The parts; ``folder`` is where photos are written, ``key`` the one they are sealed to.
 
-    def __init__(self, folder: Path, key: RecipientPrivate) -> None:
+    ``pixels``: of the largest photo.
+    """
+
+    def __init__(self, folder: Path, key: RecipientPrivate, pixels: int) -> None:
         folder.mkdir()
         self._folder = folder
         self._key = key
         self._room = Buffer(envelope.MAX_ENVELOPE)
+        self._decoder = Decoder()
+        self._planes = Buffer(2 * pixels)
         self._client = httpx2.Client(trust_env=False, timeout=60)
         self._style = Style()
 
     def close(self) -> None:
         """Let go of everything."""
         self._client.close()
+        self._decoder.close()
+        self._planes.close()
         self._room.close()
 
     def decrypt(self, sealed: bytes) -> memoryview:
         """Return the JPEG."""
         return envelope.open_into(envelope.parse(sealed), self._key, self._room.view).jpeg
 
-    def decode(self, path: Path) -> None:
-        """Decode at an eighth of the size."""
-        with Image.open(path) as image:
-            image.draft("YCbCr", (image.width // SHRINK, image.height // SHRINK))
-            image.load()
+    def decode(self, jpeg: memoryview, *, shrink: int = 1) -> None:
+        """Decode by libjpeg-turbo, into memory that is there."""
+        self._decoder.decode_yuv(jpeg, self._planes.view, shrink=shrink)
 
     def write(self, one: Record) -> Path:
         """Write JPEG and page, and compare the JPEG; return where it is."""

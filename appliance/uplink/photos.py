@@ -2,6 +2,8 @@
 
 Oldest first, and few at a time, so that a photo is finished before the next one is begun; but
 a photo that waits for its time (refused, or nobody there) never stands in the way of others.
+With a photo's first receipt the hospital has a place again, and the oldest that it was too busy
+for asks at once.
 """
 
 import logging
@@ -69,6 +71,7 @@ class Photos:
             transfer.heard(message, now)
             if first and Phase.RESTING in transfer.marks:
                 _log_times(transfer)
+                any(waiting.next_please(now) for waiting in self._transfers.values())
         return transfer is not None
 
     def sent(self) -> list[bytes]:

@@ -103,6 +103,7 @@ class Transfer:
         self._in_flight: set[int] = set()
         self._fin_taken = False
         self._due = 0.0  # when the phase's timer runs out; for WAITING and RESTING, when to act
+        self._turned_away = False  # the last word was Busy
         self._asked = 0  # queries without an answer
         self._restarts = 0
         self._refusals = 0
@@ -160,6 +161,7 @@ class Transfer:
                 self._restart(now)
         elif isinstance(message, Busy):
             self._wait(now + min(float(message.seconds), LONGEST_BUSY_SECONDS))
+            self._turned_away = True
         else:
             self.refusal = reasons.code_of(message.reason)
             self._refusals += 1
@@ -202,6 +204,13 @@ class Transfer:
             self._receipts += 1
             self._asked = self._restarts = self._refusals = 0
             self._due = now + _doubled(RECEIPT_SECONDS, self._receipts, LONGEST_REST_SECONDS)
+
+    def next_please(self, now: float) -> bool:
+        """Ask again now if the hospital was busy; False if this one does not wait for that."""
+        if not self._turned_away:
+            return False
+        self._wait(now)
+        return True
 
     # -- what the broker says ---------------------------------------------------------------------
 
@@ -271,6 +280,7 @@ class Transfer:
 
     def _wait(self, until: float) -> None:
         self.phase = Phase.WAITING
+        self._turned_away = False
         self._due = until
         self._in_flight.clear()
         self._missing = []

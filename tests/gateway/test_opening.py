@@ -140,7 +140,7 @@ def test_several_doubts_are_all_named(hospital: Hospital, device: Device) -> Non
         (b"not a picture", "no-jpeg"),
         (jpeg() + b"PK", "trailing"),
         (jpeg()[:-2], "cut-off"),
-        (jpeg()[: len(jpeg()) // 2] + b"\xff\xd9", "undecodable"),
+        (jpeg()[: len(jpeg()) * 3 // 4] + b"\xff\xd9", "undecodable"),
     ],
 )
 def test_a_hostile_jpeg_of_a_valid_device_is_held(

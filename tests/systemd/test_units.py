@@ -211,7 +211,7 @@ def test_a_watchdog_is_fed_by_the_role_itself(role: str) -> None:
 
 
 def test_an_honest_role_at_its_slowest_is_not_taken_for_a_hung_one() -> None:
-    """Waits are cut to a quarter of the watchdog's time where the loop can; the panel's are two
+    """Waits are cut to a quarter of the watchdog's time where the loop can; the panel's are three
     seconds at most by themselves. A turn of the darkroom takes as long as the camera may."""
     panels = int(value(ROLES["panel"], "WatchdogSec"))
     assert panels / 4 >= panel._LOOK_AROUND_NS / 1e9

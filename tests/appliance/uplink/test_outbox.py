@@ -13,7 +13,7 @@ from appliance.uplink.photos import AT_ONCE, Photos
 from appliance.uplink.transfer import Piece
 from base.memory import wipe_file
 from wire import cbor
-from wire.messages import MIN_CHUNK, Busy, Init, Ready, Refused
+from wire.messages import MIN_CHUNK, Busy, Init, Ready, Refused, Signed
 from wire.reasons import Reason
 
 ENTRIES = (b"consent", b"intent", b"sealed")
@@ -118,6 +118,30 @@ def test_two_at_once_oldest_first(tmp_path: Path) -> None:
     photos.heard(Refused(names[0], "no"), 1.0)
     photos.heard(Busy(names[1], 9), 1.0)
     assert everything(photos, 1.0) == [(name, Init) for name in names[2:4]]
+
+
+def test_with_each_first_receipt_the_oldest_that_was_turned_away_asks_at_once(
+    tmp_path: Path,
+) -> None:
+    names = [put(tmp_path, n, age=10 - n) for n in range(5)]
+    photos = Photos(Outbox(tmp_path))
+    photos.look(0.0)
+    photos.online(0.0, MIN_CHUNK)
+    everything(photos, 0.0)
+    photos.heard(Ready(names[0], "gw", b"", 8), 0.0)
+    everything(photos, 0.0)
+    for name in names[1:4]:
+        photos.heard(Busy(name, 5), 1.0)
+        everything(photos, 1.0)
+    photos.heard(Refused(names[4], "not yet"), 1.0)
+    receipt = Signed(names[0], b"receipt")
+    photos.heard(receipt, 2.0)
+    assert everything(photos, 2.0) == [(names[1], Init)]
+    photos.heard(receipt, 3.0)  # told again, by whomever
+    assert everything(photos, 3.0) == []
+    photos.heard(Busy(names[1], 5), 3.0)
+    assert everything(photos, 5.9) == []
+    assert everything(photos, 6.0) == [(names[2], Init), (names[3], Init)]
 
 
 def test_what_is_wrong_with_the_device_is_said_before_what_is_wrong_with_a_photo(
