@@ -121,6 +121,7 @@ def test_P5_a_record_system_that_is_away_delays_nobody_and_gets_the_photo_later(
     ((kind, subject, why),) = hospital.until(told, 20, "an item on the worklist")
     assert (kind, subject) == ("unfiled", photo.hex)
     assert why.startswith("warehouse: ")
+    fails(hospital, photo)  # the last of these attempts has been told, too
     desk, unfiled = hospital._house.worklist, Filter(kinds=(WorkKind.UNFILED,))
     (item,) = desk.items(unfiled)
     desk.close(item.id, by="A. Ruiz", note="they work on it")
