@@ -71,8 +71,13 @@ class Photos:
             transfer.heard(message, now)
             if first and Phase.RESTING in transfer.marks:
                 _log_times(transfer)
-                any(waiting.next_please(now) for waiting in self._transfers.values())
+                self._next_please(now)
         return transfer is not None
+
+    def _next_please(self, now: float) -> None:
+        for transfer in self._transfers.values():
+            if transfer.next_please(now):
+                return
 
     def sent(self) -> list[bytes]:
         """Return the photos that the hospital's side has been given whole."""
