@@ -6,8 +6,9 @@ The gateway (bench.one_gateway) gets sealed photos of 12 MP, every one another, 
 whole way: received, verified, opened, looked at by a decoder in its walls, given to a patient by
 wristband and bed, filed, read back and signed for. First its folder is all it has; then it has a
 report to set, write and read back as well; then a FHIR server and an archive (``neighbours``)
-besides, which FILED waits for. Bare are the parts of that work alone (bench.bare_filing). Both take
-turns, batch by batch.
+besides, which FILED waits for. Bare are the parts of that work alone (bench.bare_filing), with a
+whole decode as in bench.journey, and beside it the gateway's own at an eighth. Both take turns,
+batch by batch.
 
 What is compared is processor time, the gateway's with that of all its children: so the figures are
 those of one core, whatever else a machine does. The servers' own time is in neither. ``--keep``
