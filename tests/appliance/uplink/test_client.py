@@ -176,7 +176,6 @@ def test_several_photos_go_oldest_first_and_none_waits_for_a_refused_one(ward: W
     photos = [ward.release(envelope) for envelope in envelopes]
     ward.until(lambda: len(ward.hospital.photos) == 3, 10, "three photos")
     assert list(ward.hospital.photos) == photos[2:]
-    # Whose first word went nowhere, for the hospital was not there yet, asks a second later.
     ward.until(lambda: ward.link_state().get("refused") == "revoked", 10, "the refusal")
     ward.hospital.answer = ward.hospital.usual
     wipe_file(ward.outbox / f"{refused.hex()}.cose")  # undone, say: nothing is refused any more
