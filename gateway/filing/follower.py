@@ -152,7 +152,7 @@ class Follower:
         try:
             reference = self._bring_about(wanted, whose, filed)
         except WardsealError as e:
-            self._failed(whose, key, attempts, str(e))
+            self._failed(whose, key, wanted, attempts, str(e))
             return
         with self._store.begin() as session:
             row = session.get_one(Filing, key, with_for_update=True)
@@ -191,13 +191,17 @@ class Follower:
             self._sink.correct(filed, self._clock())
         return filed.reference
 
-    def _failed(self, photo: Photo, key: tuple[str, str, int], attempts: int, why: str) -> None:
+    def _failed(
+        self, photo: Photo, key: tuple[str, str, int], tried: Stand, attempts: int, why: str
+    ) -> None:
         why = f"{self._sink.name}: {why}"
         log.warning("photo %s: attempt %d: %s", photo.photo, attempts, why)
         with self._store.begin() as session:
             row = session.get_one(Filing, key, with_for_update=True)
             row.problem = clip(why, _LONGEST_PROBLEM)
-            row.due_ms = self._clock() + wait_ms(attempts)
+            # An objection or a move that came during the attempt does not wait for what failed.
+            if row.wanted == tried:
+                row.due_ms = self._clock() + wait_ms(attempts)
             if attempts >= _TELL_AFTER:
                 worklist.note(
                     session,
