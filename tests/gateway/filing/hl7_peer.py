@@ -11,8 +11,8 @@ from hl7.mllp import HL7StreamReader, HL7StreamWriter, start_hl7_server
 class Receiver:
     """Keeps what it gets. ``answers``: how the next messages are answered, AA when none is left.
 
-    Besides codes: ``silence``, ``garbage``, ``lost`` (the line ends before the acknowledgement)
-    and ``another`` (the acknowledgement of another message).
+    Besides codes: ``silence``, ``garbage``, ``lost`` (the line ends before the acknowledgement),
+    ``another`` (the acknowledgement of another message) and ``held`` (AE, after ``let_go``).
     """
 
     def __init__(self, tls: ssl.SSLContext | None = None) -> None:
@@ -27,6 +27,7 @@ class Receiver:
     async def _serve(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._over = asyncio.Event()
+        self._let_go = asyncio.Event()
         self._writers: list[HL7StreamWriter] = []
         server = await start_hl7_server(
             self._hear, host="127.0.0.1", port=0, limit=2**24, encoding="utf-8", ssl=self._tls
@@ -51,6 +52,9 @@ class Receiver:
                 answer = self.answers.pop(0) if self.answers else "AA"
                 if answer == "silence":
                     await self._over.wait()
+                elif answer == "held":
+                    await self._let_go.wait()
+                    writer.writemessage(message.create_ack("AE"))
                 elif answer == "garbage":
                     writer.writeblock(b"nothing of the kind")
                 elif answer == "another":
@@ -65,6 +69,9 @@ class Receiver:
             pass
         finally:
             writer.close()
+
+    def let_go(self) -> None:
+        self._loop.call_soon_threadsafe(self._let_go.set)
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._over.set)

@@ -2,19 +2,27 @@
 
 import json
 import os
+import time
 from collections.abc import Iterator
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
 
 import pytest
 from sqlalchemy import create_engine, text
 
+from gateway.cases import Cases
+from gateway.database import engine_for
 from gateway.filing.base import FilingError
 from gateway.filing.waiting import LONGEST_MS, SHORTEST_MS, Patience, wait_ms
+from gateway.store import Store
 from gateway.tables import WorkKind
 from gateway.worklist_desk import Filter
 from tests.gateway.bedside import Device, Photo
+from tests.gateway.filing.hl7_peer import Receiver
 from tests.gateway.hospital import Hospital
+from tests.gateway.test_cases import BANDED
+from tests.gateway.ward import furnish
 from wire.messages import Status
 
 
@@ -161,6 +169,40 @@ def test_P5_undone_is_signed_only_when_every_record_system_has_noted_it(
 
     hospital.until(undone, 20, "UNDONE")
     assert warehouse.page(photo)["status"] == "objection recorded"
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    started = Receiver()
+    yield started
+    started.close()
+
+
+def test_P9_a_move_during_an_attempt_does_not_wait_for_what_failed(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    receiver.answers = ["AE", "held"]  # after a second failure it waits for a quarter of a minute
+    system = {"host": "127.0.0.1", "port": receiver.port}
+    with ExitStack() as stack:
+        ward = stack.enter_context(closing(furnish(Hospital(tmp_path), **{"[hl7]": system}).open()))
+        store = stack.enter_context(closing(Store(engine_for("", ward.state / "gateway.db"))))
+        device = ward.enrol()
+        photo = device.photo(private=BANDED)
+        ward.receive(device, photo)
+        ward.until(lambda: len(receiver.messages) == 2, 20, "the second attempt")
+        cases = Cases(store=store, clock=lambda: time.time_ns() // 1_000_000)
+        move = cases.ask_to_move(photo.hex, patient="815", encounter=None, by="A", reason="swapped")
+        cases.decide(move.id, confirm=True, second="B")
+
+        def first() -> Any:
+            ward.look_around()
+            query = "select wanted, stand from filings where sink = 'hl7' and assignment = 1"
+            return ward.rows(query)[0]
+
+        ward.until(lambda: first().wanted == "entered in error", 10, "the move")
+        receiver.let_go()
+        soon = SHORTEST_MS / 1000 - 2
+        ward.until(lambda: first().stand == "entered in error", soon, "the record system to know")
 
 
 def test_the_sealed_copy_stays_until_everybody_has_the_photo(
