@@ -370,6 +370,6 @@ def test_real_pins_tell_the_same_story(tmp_path: Path) -> None:
         return told == list(expected)
 
     lights.lamp(False)
-    until(lambda: heard("consent down"), 5, "the press")
+    until(lambda: heard("consent down"), 20, "the press")
     lights.lamp(True)
-    until(lambda: heard("consent down", "consent up"), 5, "the release")
+    until(lambda: heard("consent down", "consent up"), 20, "the release")

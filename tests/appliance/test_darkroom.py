@@ -265,7 +265,7 @@ def test_a_panel_that_is_killed_with_unread_views_ends_it_the_ordinary_way(
         bedside.open(life)
         life.wait_for_view()
         queued = life.line.fileno()
-        until(lambda: select.select([queued], [], [], 0)[0], 5, "another viewfinder frame")
+        until(lambda: select.select([queued], [], [], 0)[0], 20, "another viewfinder frame")
         os.close(life.line._connection.detach())
         assert life.process.wait(10) == Exit.ENDED
 

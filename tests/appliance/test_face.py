@@ -185,7 +185,7 @@ class Served:
             self.turn()
             return predicate()
 
-        until(served, 5, what)
+        until(served, 20, what)
 
 
 @pytest.fixture
@@ -274,7 +274,7 @@ def test_a_device_that_is_off_is_dark_and_says_so(served: Served, tmp_path: Path
     with Remote(served.path) as remote:
         served.until(lambda: remote.view.alive, "the first look")
         served.bedside.close()
-        until(lambda: not remote.view.alive, 5, "darkness")
+        until(lambda: not remote.view.alive, 20, "darkness")
         with pytest.raises(BedsideError, match="the device is off"):
             remote.press("consent")
         served.bedside = Bedside(served.path, ward=served.ward, panel=served.panel)
@@ -308,7 +308,7 @@ def test_the_fittings_of_a_simulated_ward_work_together(tmp_path: Path, bus: str
                 turn()
                 return remote.view.words
 
-            until(lambda: look() == ("ERST", "FRAGEN", "BED 12", "OFFLINE"), 5, "the words")
+            until(lambda: look() == ("ERST", "FRAGEN", "BED 12", "OFFLINE"), 20, "the words")
             remote.press("consent")
             told: list[signals.Event] = []
 
@@ -318,7 +318,7 @@ def test_the_fittings_of_a_simulated_ward_work_together(tmp_path: Path, bus: str
                 told.extend(buttons.events())
                 return bool(told)
 
-            until(pressed, 5, "the press")
+            until(pressed, 20, "the press")
             assert isinstance(told[0], signals.ConsentDown)
         for key in list(selector.get_map().values()):
             key.fileobj.close()  # type: ignore[union-attr]

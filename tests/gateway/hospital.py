@@ -117,7 +117,7 @@ class Hospital:
     def hear_raw(self, topic: str, payload: bytes) -> None:
         self._house.heard(topic, payload)
 
-    def expect(self, kind: type, *, after: int = 0, seconds: float = 10) -> Any:
+    def expect(self, kind: type, *, after: int = 0, seconds: float = 20) -> Any:
         """Return the first message of this kind that was sent after the first ``after``."""
 
         def look() -> Any:
@@ -149,7 +149,7 @@ class Hospital:
             new = self.sent[before:]
             return next((m for to, m in new if to == topic and m.photo == message.photo), None)
 
-        return self.until(look, 10, f"an answer to {type(message).__name__}")
+        return self.until(look, 20, f"an answer to {type(message).__name__}")
 
     def ask(self, device: Device, photo: Photo, chunk: int = CHUNK) -> Any:
         """Send ``init`` and return the answer, whatever it is."""
@@ -172,7 +172,7 @@ class Hospital:
             mine = (m for m in new if isinstance(m, messages.Signed))
             return next((m for m in mine if m.photo == photo.id), None)
 
-        return self.read(self.until(look, 10, f"a receipt; the answer to init was {answer}"))
+        return self.read(self.until(look, 20, f"a receipt; the answer to init was {answer}"))
 
     def sync(self, device: Device, batch: messages.LedgerBatch) -> messages.LedgerHave:
         before = len(self.sent)

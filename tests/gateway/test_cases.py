@@ -258,7 +258,8 @@ def test_an_export_has_what_is_the_patients_and_nothing_of_another(
 
     def done() -> bool:
         ward.look_around()
-        return len(pages(ward, other)) == 2
+        under_way = ward.rows("select 1 from filings where wanted != stand")
+        return len(pages(ward, other)) == 2 and not under_way
 
     ward.until(done, 20, "the move")
     command = ["patient", "export", "4711", "--config", str(ward.config_file)]

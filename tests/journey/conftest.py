@@ -48,7 +48,7 @@ def shift(ward: Shift) -> Shift:
     ward.nurse.remote.mend_screen()
     ward.nurse.finish()
     ward.read_the_screen()
-    until(ward.nurse.may_press_consent, 5, "a CONSENT to mean something again")
+    until(ward.nurse.may_press_consent, 20, "a CONSENT to mean something again")
     ward.mark()
     return ward
 

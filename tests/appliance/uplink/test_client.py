@@ -224,7 +224,7 @@ def test_a_broker_killed_in_the_middle_costs_only_what_was_on_its_way(ward: Ward
     photo = ward.release(envelope)
     ward.until(lambda: seen >= 10, 10, "the tenth chunk")
     ward.until(lambda: not ward.uplink.link.online, 10, "offline")
-    ward.until(lambda: ward.link_state() == {"online": False, "sent": []}, 5, "OFFLINE")
+    ward.until(lambda: ward.link_state() == {"online": False, "sent": []}, 10, "OFFLINE")
     ward.site.broker.start()
     ward.until(lambda: ward.mail("receipt"), 20, "a receipt")
     assert ward.hospital.photos[photo] == envelope
