@@ -1,6 +1,5 @@
 """The uplink as the process that systemd starts: what it loads, weighs, costs, and how it ends."""
 
-import os
 import re
 import signal
 import subprocess
@@ -77,9 +76,11 @@ def pss_kib(pid: int) -> int:
     return int(found[1])
 
 
-def cpu_seconds(pid: int) -> float:
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+def wakes(pid: int) -> int:
+    """How often its threads have waited for something and gone on."""
+    told = (one.read_text() for one in Path(f"/proc/{pid}/task").glob("*/status"))
+    found = (re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status, re.MULTILINE) for status in told)
+    return sum(int(one[1]) for one in found if one)
 
 
 def test_it_says_hello_and_goodbye_and_ends_with_0(site: Site, short_dir: Path) -> None:
@@ -150,14 +151,15 @@ def test_P7_it_loads_no_camera_no_button_no_screen_and_no_key_of_the_device() ->
 
 
 @pytest.mark.alone
-def test_it_weighs_less_than_30_mib_and_idles_for_nothing(site: Site, short_dir: Path) -> None:
+def test_it_weighs_less_than_30_mib_and_sleeps_when_idle(site: Site, short_dir: Path) -> None:
+    """What its wakes cost is measured by ``bench.journey --idle``; here they are counted."""
     process = started(configured(site, short_dir))
     until(lambda: online(short_dir), 20, "the uplink to be online")
-    before, begun = cpu_seconds(process.pid), time.monotonic()
+    before, begun = wakes(process.pid), time.monotonic()
     until(lambda: time.monotonic() > begun + 6, 10, "six idle seconds")
-    used = cpu_seconds(process.pid) - before
+    woken = wakes(process.pid) - before
     weight = pss_kib(process.pid)
     process.terminate()
     process.wait(timeout=10)
     assert weight < 30 * 1024
-    assert used <= 0.005 * 6
+    assert woken <= 2 * 6
