@@ -78,9 +78,10 @@ def pss_kib(pid: int) -> int:
 
 def wakes(pid: int) -> int:
     """How often its threads have waited for something and gone on."""
-    told = (one.read_text() for one in Path(f"/proc/{pid}/task").glob("*/status"))
-    found = (re.search(r"^voluntary_ctxt_switches:\s+(\d+)", status, re.MULTILINE) for status in told)
-    return sum(int(one[1]) for one in found if one)
+    told = [one.read_text() for one in Path(f"/proc/{pid}/task").glob("*/status")]
+    return sum(
+        int(n) for one in told for n in re.findall(r"\nvoluntary_ctxt_switches:\s+(\d+)", one)
+    )
 
 
 def test_it_says_hello_and_goodbye_and_ends_with_0(site: Site, short_dir: Path) -> None:
