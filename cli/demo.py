@@ -290,8 +290,9 @@ class Ward:
         self._captures: list[int] = []
 
     def wait_until_up(self) -> None:
-        """Return when the device says that it is connected and could take consent."""
+        """Return when the device is connected, could take consent, and the gateway knows of it."""
         wait_for(lambda: self._remote.view.online, _STARTS_WITHIN, "the device to be online")
+        wait_for(self._site.hospital_hears, _STARTS_WITHIN, "the gateway to hear of the device")
 
     def press(self, lines: tuple[str, ...], seconds: float) -> None:
         if "capture" in lines:

@@ -9,9 +9,11 @@ import os
 import secrets
 import shutil
 import socket
+import sqlite3
 import sys
 import time
 from collections.abc import Callable, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -69,6 +71,7 @@ class VirtualSite:
         self._gateway_tables = gateway or {}
         ram = _SHM if _SHM.is_dir() and os.access(_SHM, os.W_OK) else self.state
         self.ram = ram / f"wardseal-{secrets.token_hex(4)}"
+        self._begun_ms = time.time_ns() // 1_000_000
         self.keeper = Keeper(self.state / "logs")
         site = self.state / "site"
         self.pki = pki.Site(site) if site.exists() else pki.init(site, site="demo")
@@ -105,6 +108,17 @@ class VirtualSite:
         config = str(self._gateway_config())
         argv = [sys.executable, "-P", "-m", "gateway", "--config", config]
         self.keeper.start("gateway", argv, environment=ALLOCATOR_ENV)
+
+    def hospital_hears(self) -> bool:
+        """Tell whether the gateway is up, and has heard since then that the device is, too."""
+        uri = f"file:{self.gateway_database}?mode=ro"
+        query = "select 1 from presence where device = ? and online and at_ms >= ?"
+        try:
+            with closing(sqlite3.connect(uri, uri=True)) as database:
+                row = database.execute(query, (self.settings.id, self._begun_ms)).fetchone()
+        except sqlite3.OperationalError:  # it is not made yet
+            return False
+        return row is not None
 
     def close(self) -> None:
         """End every process and empty the tmpfs."""

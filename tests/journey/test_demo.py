@@ -36,6 +36,8 @@ def test_P5_once_files_one_photo_and_says_where(tmp_path: Path) -> None:
     assert Path(photo["file"]).name == f"{photo['id']}.jpg"
     assert Path(photo["file"]).read_bytes()[:3] == b"\xff\xd8\xff"
     assert 0 < photo["sealed_ms"] < photo["filed_ms"]
+    told = (tmp_path / "logs" / "uplink.log").read_text()
+    assert "the broker passed nothing on" not in told, "it was pressed before the gateway was up"
     assert photo["envelope_bytes"] > Path(photo["file"]).stat().st_size
     assert found["ledger"]["verified"] is True and found["ledger"]["entries"] == 7
     assert Path(found["ledger"]["file"]).exists() and Path(found["ledger"]["public_key"]).exists()
